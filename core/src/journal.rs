@@ -1,0 +1,91 @@
+//! What the engine asks of storage. The contract is written here; `kup-store` keeps it and its
+//! conformance suite proves it.
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::clock::Timestamp;
+use crate::event::{Entry, Event};
+use crate::id::{BlobId, Epoch};
+
+/// An event on its way into a journal, with the time at which it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Wall time.
+    pub time: Timestamp,
+    /// Nanoseconds since boot.
+    pub since_boot: u64,
+    /// The fact.
+    pub event: Event,
+}
+
+/// Says why entries are not in the journal. After any of these the process must end: whether
+/// the bytes are on the disk is unknown, and asking again proves nothing.
+#[derive(Debug, Error)]
+pub enum AppendError {
+    /// An event does not fit into a frame or cannot be encoded; nothing was written.
+    #[error("event of type {type_id} cannot be written: {why}")]
+    Unwritable {
+        /// The type of the event.
+        type_id: u16,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The storage failed.
+    #[error("cannot append to {place}")]
+    Storage {
+        /// The file.
+        place: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The append-only log of one run, held exclusively by this process.
+#[async_trait]
+pub trait Journal: Send {
+    /// Returns the epoch that this process writes with.
+    fn epoch(&self) -> Epoch;
+
+    /// Appends entries as a group and returns them with their places. When it returns `Ok` they
+    /// are on stable storage; after an error the journal accepts nothing more.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; at the next opening a prefix of the group may be there, never a part of an entry.
+    async fn append(&mut self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, AppendError>;
+}
+
+/// Says why a blob could not be kept or had.
+#[derive(Debug, Error)]
+pub enum BlobError {
+    /// There is no such blob.
+    #[error("blob {0} is missing")]
+    Missing(BlobId),
+    /// Its bytes are not those that its name promises.
+    #[error("blob {0} is damaged: its bytes have another SHA-256")]
+    Damaged(BlobId),
+    /// The storage failed.
+    #[error("cannot access {place}")]
+    Storage {
+        /// The file.
+        place: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Keeps bytes under their SHA-256. May hold secrets: files are readable by their owner only.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Keeps `bytes`; on stable storage when it returns. Keeping the same bytes twice is one blob.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`]; nothing is left under the blob's name then.
+    async fn put(&self, bytes: &[u8]) -> Result<BlobId, BlobError>;
+
+    /// Returns the bytes of a blob, compared with its name.
+    ///
+    /// # Errors
+    /// See [`BlobError`].
+    async fn get(&self, id: &BlobId) -> Result<Vec<u8>, BlobError>;
+}

@@ -1,0 +1,3 @@
+# kubeadm-apply: `kubeadm upgrade apply VERSION -y`, after putting back what an interrupted one took away: a manifest missing between
+# kubeadm's two renames (dotfile, sync, rename, sync of the folder) and a key pair that does not match, both from the pre-image.
+# Waits up to 120 s for the API server before kubeadm is called. Args: $1 pre-image (tar), $2 version (v1.20.2), further: flags for kubeadm

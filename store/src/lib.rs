@@ -1,0 +1,34 @@
+//! Where kup remembers: one framed, append-only journal file per run, blobs beside it, locks, and an index
+//! that can be thrown away. It knows the engine's events; it knows no steps, no Kubernetes and no flags.
+//!
+//! Reading order: [`Store`] (the folder of all runs), [`FileJournal`] (the commit point), `walk` (what
+//! is torn and what is damaged), `frame` and `codec` (the bytes, see `docs/JOURNAL_FORMAT.md`), [`FileBlobs`],
+//! [`Index`]. [`MemoryStore`] and [`MemoryBlobs`] forget everything at the end; [`conformance`] is what
+//! every journal must pass.
+
+mod blobs;
+mod codec;
+pub mod conformance;
+mod durable;
+mod error;
+mod file_journal;
+mod frame;
+mod hash;
+mod index;
+mod lock;
+mod memory;
+mod resolve;
+mod store;
+mod summary;
+mod walk;
+
+pub use blobs::FileBlobs;
+pub use error::StoreError;
+pub use file_journal::FileJournal;
+pub use frame::{MAX_JOURNAL, MAX_PAYLOAD};
+pub use index::Index;
+pub use lock::ClusterLock;
+pub use memory::{MemoryBlobs, MemoryJournal, MemoryStore};
+pub use store::Store;
+pub use summary::{RunStatus, RunSummary};
+pub use walk::History;
