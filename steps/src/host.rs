@@ -13,6 +13,12 @@ use thiserror::Error;
 
 use crate::script::Script;
 
+pub mod local;
+mod pipes;
+mod protocol;
+pub mod shell;
+pub mod ssh;
+
 /// What a script that only asks has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {

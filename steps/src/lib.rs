@@ -5,6 +5,8 @@
 //! ports: [`host`] (machines) and [`cluster`] (the API), each with a real and a simulated adapter ([`sim`]).
 
 pub mod cluster;
+pub mod facts;
 pub mod host;
+pub mod package;
 pub mod script;
 pub mod version;

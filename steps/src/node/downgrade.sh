@@ -1,1 +1,98 @@
 # downgrade: installs exactly the packages given, also when they are older, and sets the holds. Args: $1 hold:a,b (may be `hold:`), further: name=version...
+set -eu
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+case ${1-} in
+    hold:*) holds=$(printf '%s' "${1#hold:}" | tr ',' ' ') ;;
+    *) echo 'kup: the first argument must be hold:NAME,NAME' >&2; exit 64 ;;
+esac
+shift
+
+# --- one exact transaction (the same text in install and downgrade)
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 NEEDRESTART_MODE=l
+command -v apt-get >/dev/null 2>&1 || { echo 'kup: this node has no apt-get' >&2; exit 69; }
+for package; do
+    case $package in
+        -* | =* | *= | *[!A-Za-z0-9.+:~=-]*) echo "kup: '$package' is not name=version" >&2; exit 64 ;;
+        *=*) ;;
+        *) echo "kup: '$package' is not name=version" >&2; exit 64 ;;
+    esac
+done
+[ "$#" -gt 0 ] || { echo 'kup: no packages were named' >&2; exit 64; }
+
+apt_get() {
+    apt-get -y -q -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 --allow-change-held-packages "$@"
+}
+
+# dpkg does not wait for its lock as apt does.
+finish_interrupted() {
+    tries=0
+    while [ -n "$(dpkg --audit)" ] || [ -n "$(find /var/lib/dpkg/updates -type f -name '[0-9]*')" ]; do
+        if dpkg --force-confold --configure -a; then return 0; fi
+        tries=$((tries + 1))
+        # What cannot be configured may be what this transaction replaces.
+        if [ "$tries" -ge 12 ]; then return 0; fi
+        if ! is_other_at_work; then return 0; fi
+        sleep 10
+    done
+}
+
+# Another dpkg or apt at work is worth waiting for; a package that does not configure is not.
+is_other_at_work() {
+    for process in /proc/[0-9]*; do
+        case $(cat "$process/comm" 2>/dev/null || true) in
+            dpkg | apt | apt-get | aptitude | unattended-upgr) return 0 ;;
+            *) ;;
+        esac
+    done
+    return 1
+}
+
+# Ends with 66 where the transaction would do more than was asked for.
+refuse_more() {
+    plan=$(apt_get -s "$@") || { echo 'kup: apt refuses this transaction:' >&2; apt_get -s "$@" >&2 || true; exit 66; }
+    more=
+    for touched in $(printf '%s\n' "$plan" | awk '$1 == "Inst" || $1 == "Remv" || $1 == "Purg" { print $2 }'); do
+        asked=no
+        for wanted in $wanted_names; do
+            if [ "${touched%%:*}" = "$wanted" ]; then asked=yes; fi
+        done
+        if [ "$asked" = no ]; then more="$more $touched"; fi
+    done
+    if [ -n "$more" ]; then
+        echo "kup: nothing was changed, because apt would also touch:$more" >&2
+        exit 66
+    fi
+}
+
+wanted_names=
+for package; do wanted_names="$wanted_names ${package%%=*}"; done
+
+# Ends with 70 where a package did not come out as asked.
+check_versions() {
+    for package; do
+        found=$(dpkg-query -W -f='${db:Status-Status}=${Version}' "${package%%=*}" 2>/dev/null || true)
+        if [ "$found" != "installed=${package#*=}" ]; then
+            echo "kup: ${package%%=*} should be installed as ${package#*=} and is: $found" >&2
+            exit 70
+        fi
+    done
+}
+# ---
+
+is_to_hold() {
+    for hold in $holds; do
+        if [ "$hold" = "$1" ]; then return 0; fi
+    done
+    return 1
+}
+
+finish_interrupted
+refuse_more --allow-downgrades install "$@"
+apt_get --allow-downgrades install "$@"
+for name in $wanted_names; do
+    if is_to_hold "$name"; then apt-mark hold "$name"; else apt-mark unhold "$name"; fi
+done
+for name in $holds; do
+    apt-mark showhold | grep -qxE "$name(:[a-z0-9]+)?" || apt-mark hold "$name"
+done
+check_versions "$@"

@@ -1,3 +1,141 @@
 # kubeadm-apply: `kubeadm upgrade apply VERSION -y`, after putting back what an interrupted one took away: a manifest missing between
 # kubeadm's two renames (dotfile, sync, rename, sync of the folder) and a key pair that does not match, both from the pre-image.
 # Waits up to 120 s for the API server before kubeadm is called. Args: $1 pre-image (tar), $2 version (v1.20.2), further: flags for kubeadm
+set -eu
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# --- key pairs (the same text in control-plane, kubeadm-apply and kubeadm-node)
+embedded() { sed -n "s/^ *$2: *//p" "$1" | head -n 1 | tr -d '"' | base64 -d 2>/dev/null; }
+
+public_of_certificate() {
+    case $1 in
+        *.conf) embedded "$1" client-certificate-data | openssl x509 -noout -pubkey 2>/dev/null ;;
+        *) openssl x509 -noout -pubkey -in "$1.crt" 2>/dev/null ;;
+    esac
+}
+
+public_of_key() {
+    case $1 in
+        *.conf) embedded "$1" client-key-data | openssl pkey -pubout 2>/dev/null ;;
+        *) openssl pkey -pubout -in "$1.key" 2>/dev/null ;;
+    esac
+}
+
+# Prints ok, mismatch or unknown for a kubeconfig, or for a path to which .crt and .key belong.
+pair_state() {
+    command -v openssl >/dev/null 2>&1 || { echo unknown; return 0; }
+    certificate=$(public_of_certificate "$1") || certificate=
+    key=$(public_of_key "$1") || key=
+    if [ -z "$certificate" ] || [ -z "$key" ]; then
+        echo unknown
+    elif [ "$certificate" = "$key" ]; then
+        echo ok
+    else
+        echo mismatch
+    fi
+}
+
+# Prints the pairs below a folder that is /etc/kubernetes or a copy of it.
+pairs() {
+    find "$1/pki" -type f -name '*.crt' 2>/dev/null | sort | while IFS= read -r certificate_file; do
+        if [ -e "${certificate_file%.crt}.key" ]; then printf '%s\n' "${certificate_file%.crt}"; fi
+    done
+    for kubeconfig in "$1"/*.conf; do
+        if grep -q '^ *client-key-data:' "$kubeconfig" 2>/dev/null; then printf '%s\n' "$kubeconfig"; fi
+    done
+}
+# ---
+
+# --- putting back (the same text in kubeadm-apply and kubeadm-node)
+umask 077
+room=
+clean() { if [ -n "$room" ]; then rm -rf "$room"; fi; }
+trap clean EXIT
+trap 'exit 1' HUP INT TERM
+
+unpack() {
+    [ -r "$1" ] || { echo "kup: there is no pre-image at $1" >&2; exit 65; }
+    room=$(mktemp -d /var/lib/kup/work.XXXXXX)
+    tar -xpf "$1" -C "$room"
+}
+
+# Puts a file back as the pre-image has it. The kubelet does not read names that begin with a dot.
+put_back() {
+    target=$1
+    mkdir -p "$(dirname "$target")"
+    temporary=$(dirname "$target")/.kup.$(basename "$target")
+    cp -p "$room$target" "$temporary"
+    sync "$temporary"
+    mv -f "$temporary" "$target"
+    sync "$(dirname "$target")"
+    echo "put back $target"
+}
+
+put_back_manifests() {
+    for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+        manifest=/etc/kubernetes/manifests/$component.yaml
+        if [ ! -s "$manifest" ] && [ -s "$room$manifest" ]; then put_back "$manifest"; fi
+    done
+}
+
+# Only what is broken goes back, and only from a pair that is whole. The key goes first: until the certificate follows, the
+# pair is as broken as before, and another attempt finds it.
+put_back_pairs() {
+    command -v openssl >/dev/null 2>&1 || return 0
+    pairs "$room/etc/kubernetes" >"$room/pairs"
+    while IFS= read -r copy; do
+        pair=${copy#"$room"}
+        if [ "$(pair_state "$copy")" != ok ] || [ "$(pair_state "$pair")" = ok ]; then continue; fi
+        case $pair in
+            *.conf) put_back "$pair" ;;
+            *) put_back "$pair.key"; put_back "$pair.crt" ;;
+        esac
+    done <"$room/pairs"
+}
+
+kubeadm_runs() {
+    for process in /proc/[0-9]*; do
+        if [ "$(cat "$process/comm" 2>/dev/null)" = kubeadm ]; then return 0; fi
+    done
+    return 1
+}
+
+# A kubeadm that somebody else, or an attempt that was cut, has started.
+wait_for_kubeadm() {
+    waited=0
+    while kubeadm_runs; do
+        if [ "$waited" -ge 60 ]; then
+            echo 'kup: another kubeadm is still running on this node; nothing was changed' >&2
+            exit 75
+        fi
+        sleep 1
+        waited=$((waited + 1))
+    done
+}
+
+wait_for_api() {
+    kubeconfig=$1
+    if [ ! -r "$kubeconfig" ] || ! command -v kubectl >/dev/null 2>&1; then return 0; fi
+    end=$(($(date +%s) + 120))
+    until says=$(kubectl --kubeconfig "$kubeconfig" --request-timeout=5s get --raw /readyz 2>&1); do
+        if [ "$(date +%s)" -ge "$end" ]; then
+            printf 'kup: the API server is not ready: %s\n' "$says" | head -n 5 >&2
+            exit 69
+        fi
+        sleep 1
+    done
+}
+# ---
+
+pre_image=$1 version=$2
+shift 2
+wait_for_kubeadm
+unpack "$pre_image"
+put_back_manifests
+put_back_pairs
+wait_for_api /etc/kubernetes/admin.conf
+clean
+room=
+umask 022
+status=0
+kubeadm upgrade apply "$version" -y "$@" || status=$?
+exit "$status"

@@ -9,3 +9,35 @@
 #   config=<sha256 of /var/lib/kubelet/config.yaml>
 #   flags=<sha256 of /var/lib/kubelet/kubeadm-flags.env>
 #   last_log=<last line of its journal, at most 300 bytes>
+set -eu
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+property() { systemctl show -p "$1" kubelet.service | sed "s/^$1=//"; }
+
+hash_of() {
+    if [ -r "$1" ]; then sha256sum <"$1" | cut -d ' ' -f 1; fi
+}
+
+process_state() {
+    if [ "$pid" = 0 ]; then
+        echo none
+        return 0
+    fi
+    case $(readlink "/proc/$pid/exe" 2>/dev/null || true) in
+        '') echo none ;;
+        *' (deleted)') echo replaced ;;
+        *) echo current ;;
+    esac
+}
+
+program=$(kubelet --version 2>/dev/null | sed -n 's/^Kubernetes //p') || program=
+pid=$(property MainPID)
+pid=${pid:-0}
+printf 'program=%s\n' "$program"
+printf 'active=%s\n' "$(property ActiveState)"
+printf 'pid=%s\n' "$pid"
+printf 'process=%s\n' "$(process_state)"
+printf 'invocation=%s\n' "$(property InvocationID)"
+printf 'needs_reload=%s\n' "$(property NeedDaemonReload)"
+printf 'config=%s\n' "$(hash_of /var/lib/kubelet/config.yaml)"
+printf 'flags=%s\n' "$(hash_of /var/lib/kubelet/kubeadm-flags.env)"
+printf 'last_log=%s\n' "$(journalctl -u kubelet.service -n 1 -o cat --no-pager 2>/dev/null | tr -d '\000-\011\013-\037\177' | tail -n 1 | cut -c 1-300)"

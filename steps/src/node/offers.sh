@@ -2,3 +2,72 @@
 # copies of apt's lists and sources. Args: $1 minor (v1.20), $2 version (1.20.2)
 # Prints: offer:kubeadm=1.20.2-1.1     (the newest package version whose upstream part is exactly $2; empty where there is none)
 #         repository=<file it was read through>
+set -eu
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+minor=$1 version=$2
+case $minor in
+    v1.[0-9] | v1.[0-9][0-9] | v1.[0-9][0-9][0-9]) ;;
+    *) echo "kup: '$minor' is not a minor such as v1.20" >&2; exit 64 ;;
+esac
+command -v apt-get >/dev/null 2>&1 || { echo 'kup: this node has no apt-get' >&2; exit 69; }
+
+# --- the Kubernetes repository (the same text in packages, offers and repository)
+# Lines in use that name a Kubernetes repository; CRI-O's also carry a minor, and are not ours.
+in_use='^[[:space:]]*(deb[[:space:]]|URIs:|[a-z+]+:/)'
+kubernetes='/v1\.[0-9]+/|kubernetes|k8s'
+not_ours='cri-?o:|/cri-?o/|helm'
+
+repository_lines() { grep -E "$in_use" "$1" 2>/dev/null | grep -E "$kubernetes" | grep -Ev "$not_ours" || true; }
+
+repository_files() {
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+        if [ -n "$(repository_lines "$file")" ]; then printf '%s\n' "$file"; fi
+    done
+}
+
+repository_minor() { repository_lines "$1" | sed -En 's#.*/(v1\.[0-9]+)/.*#\1#p' | head -n 1; }
+
+# Prints the file with the minor in those lines replaced.
+with_minor() { sed -E "\\~$in_use~{ \\~$not_ours~!s#/v1\\.[0-9]+/#/$2/#g; }" "$1"; }
+# ---
+
+source=
+for file in $(repository_files); do
+    if [ -z "$source" ] || { [ -z "$(repository_minor "$source")" ] && [ -n "$(repository_minor "$file")" ]; }; then source=$file; fi
+done
+[ -n "$source" ] || { echo 'kup: no file of apt names a Kubernetes repository' >&2; exit 65; }
+
+room=$(mktemp -d)
+trap 'rm -rf "$room"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir -p "$room/lists/partial" "$room/cache/archives/partial"
+# Only the Kubernetes lines: the file may name other repositories too.
+case $source in
+    *.sources) list=$room/kup.sources; with_minor "$source" "$minor" >"$list" ;;
+    *) list=$room/kup.list; with_minor "$source" "$minor" >"$room/all"; repository_lines "$room/all" >"$list" ;;
+esac
+set -- -o "Dir::Etc::sourcelist=$list" -o Dir::Etc::sourceparts=- -o "Dir::State::Lists=$room/lists" \
+    -o "Dir::Cache=$room/cache" -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
+
+# apt ends well with warnings when signatures or downloads fail; here nothing stale could be left, but something could be missing.
+stale='Failed to fetch|index files failed|GPG error|not signed|no longer signed|could not be verified|couldn.t be verified|NO_PUBKEY|EXPKEYSIG|old ones used'
+
+status=0
+apt-get "$@" update >"$room/log" 2>&1 || status=$?
+if [ "$status" -ne 0 ] || grep -qE "$stale" "$room/log"; then
+    grep -E '^(W|E|Err)' "$room/log" | head -n 20 >&2
+    echo "kup: the repository of $minor, as made from $source, cannot be read" >&2
+    exit 69
+fi
+for package in kubeadm kubelet kubectl; do
+    offer=
+    for candidate in $(apt-cache "$@" madison "$package" 2>/dev/null | awk -F '|' '{ gsub(/ /, "", $2); print $2 }'); do
+        case $candidate in
+            "$version" | "$version"-*)
+                if [ -z "$offer" ] || dpkg --compare-versions "$candidate" gt "$offer"; then offer=$candidate; fi ;;
+            *) ;;
+        esac
+    done
+    printf 'offer:%s=%s\n' "$package" "$offer"
+done
+printf 'repository=%s\n' "$source"

@@ -1,0 +1,301 @@
+//! What nodes say about themselves, typed. Reads the `key=value` lines that the asking scripts of `node/` print; decides
+//! nothing about Kubernetes.
+
+use std::collections::BTreeMap;
+
+use crate::host::{Host, HostError};
+use crate::package;
+use crate::script::{self, Script};
+
+use self::reply::Lines;
+
+mod reply;
+
+/// Knows how to install packages on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PackageManager {
+    /// Debian's.
+    Apt,
+    /// Red Hat's.
+    Dnf,
+    /// SUSE's.
+    Zypper,
+    /// None that is known.
+    None,
+}
+
+/// Who a machine is, what it runs, how much room it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// Its name for itself.
+    pub hostname: String,
+    /// Of `/etc/machine-id`.
+    pub machine_id: String,
+    /// Changes with every boot.
+    pub boot_id: String,
+    /// The fingerprint of its SSH host key.
+    pub host_key: Option<String>,
+    /// What we are there; 0 is root.
+    pub uid: u32,
+    /// What systemd says of itself; `absent` without it.
+    pub systemd: String,
+    /// How packages are installed.
+    pub package_manager: PackageManager,
+    /// Whether `/etc/kubernetes/admin.conf` is there.
+    pub has_admin_conf: bool,
+    /// The names in `/etc/kubernetes/manifests`.
+    pub manifests: Vec<String>,
+    /// Free room in KiB, by path.
+    pub free_kib: BTreeMap<String, u64>,
+    /// The size of `/var/lib/etcd` in KiB.
+    pub etcd_kib: u64,
+    /// The record of the kup that owns it.
+    pub owner: Option<String>,
+    /// Programs at work that upgrade things and are not kup's.
+    pub other_upgrade: Vec<String>,
+    /// Its clock: seconds since 1970.
+    pub now: i64,
+}
+
+impl NodeFacts {
+    /// Asks a node.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
+        let lines = Lines::ask(host, &Script::new::<String>(script::FACTS, [])).await?;
+        let package_manager = lines.one_of(
+            "package_manager",
+            &[
+                ("apt", PackageManager::Apt),
+                ("dnf", PackageManager::Dnf),
+                ("zypper", PackageManager::Zypper),
+                ("none", PackageManager::None),
+            ],
+        )?;
+        let free = lines.with_prefix("free_kib:").map(|(path, kib)| Ok((path, lines.number(kib)?)));
+        Ok(Self {
+            hostname: lines.text("hostname")?,
+            machine_id: lines.text("machine_id")?,
+            boot_id: lines.text("boot_id")?,
+            host_key: lines.option("host_key")?,
+            uid: lines.number(lines.get("uid")?)?,
+            systemd: lines.text("systemd")?,
+            package_manager,
+            has_admin_conf: lines.yes("admin_conf")?,
+            manifests: lines.list("manifests")?,
+            free_kib: free.collect::<Result<_, HostError>>()?,
+            etcd_kib: lines.number(lines.get("etcd_kib")?)?,
+            owner: lines.option("owner")?,
+            other_upgrade: lines.list("other_upgrade")?,
+            now: lines.number(lines.get("now")?)?,
+        })
+    }
+}
+
+/// A package on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstalledPackage {
+    /// Its version, where it is installed.
+    pub version: Option<String>,
+    /// Whether its installation was left half-done.
+    pub is_broken: bool,
+    /// Whether it is held.
+    pub is_held: bool,
+}
+
+/// A file of the package manager that names a Kubernetes repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// The file.
+    pub file: String,
+    /// The minor in its address, e.g. `v1.19`.
+    pub minor: Option<String>,
+}
+
+/// The Kubernetes packages of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageState {
+    /// kubeadm, kubelet and kubectl by name.
+    pub packages: BTreeMap<String, InstalledPackage>,
+    /// What the package manager complains of.
+    pub audit: Option<String>,
+    /// Where they come from.
+    pub repositories: Vec<Repository>,
+}
+
+impl PackageState {
+    /// Asks a node.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
+        let lines = Lines::ask(host, &Script::new::<String>(script::PACKAGES, [])).await?;
+        let package = |(name, version): (String, &str)| {
+            let states = [("ok", false), ("broken", true)];
+            let package = InstalledPackage {
+                version: reply::not_empty(version),
+                is_broken: lines.one_of(&format!("state:{name}"), &states)?,
+                is_held: lines.yes(&format!("hold:{name}"))?,
+            };
+            Ok((name, package))
+        };
+        let repository = |file: &str| {
+            let minor = lines.option(&format!("minor:{file}"))?;
+            Ok(Repository { file: file.to_owned(), minor })
+        };
+        Ok(Self {
+            packages: lines.with_prefix("version:").map(package).collect::<Result<_, _>>()?,
+            audit: lines.option("audit")?,
+            repositories: lines.all("repository").map(repository).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What a minor's repository has of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offers {
+    /// The package version by package, where there is one.
+    pub versions: BTreeMap<String, Option<String>>,
+    /// The node's file that it was read through.
+    pub repository: String,
+}
+
+impl Offers {
+    /// Asks a node about a version (`1.20.2`) in a minor's repository (`v1.20`).
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn read(host: &dyn Host, minor: &str, version: &str) -> Result<Self, HostError> {
+        let lines = Lines::ask(host, &package::offers(minor, version)).await?;
+        let offers = lines.with_prefix("offer:");
+        Ok(Self {
+            versions: offers.map(|(name, offer)| (name, reply::not_empty(offer))).collect(),
+            repository: lines.text("repository")?,
+        })
+    }
+}
+
+/// Whether a certificate and its key belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairState {
+    /// They do.
+    Ok,
+    /// They do not.
+    Mismatch,
+    /// Nobody could tell.
+    Unknown,
+}
+
+/// A static pod's manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The SHA-256 of the file.
+    pub sha256: String,
+    /// The image of its container.
+    pub image: Option<String>,
+}
+
+/// The static pods and key pairs of a node as they are on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlPlaneState {
+    /// By component; `None` where the file is missing.
+    pub manifests: BTreeMap<String, Option<Manifest>>,
+    /// Other names that the kubelet would read.
+    pub stray: Vec<String>,
+    /// By path without `.crt` and `.key`, and by kubeconfig.
+    pub pairs: BTreeMap<String, PairState>,
+    /// Whether a kubeadm is at work.
+    pub is_kubeadm_running: bool,
+}
+
+impl ControlPlaneState {
+    /// Asks a node.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
+        let lines = Lines::ask(host, &Script::new::<String>(script::CONTROL_PLANE, [])).await?;
+        let manifest = |(component, sha256): (String, &str)| {
+            let image = lines.option(&format!("image:{component}"))?;
+            let manifest = reply::not_empty(sha256).map(|sha256| Manifest { sha256, image });
+            Ok((component, manifest))
+        };
+        let states = [
+            ("ok", PairState::Ok),
+            ("mismatch", PairState::Mismatch),
+            ("unknown", PairState::Unknown),
+        ];
+        let pair = |(path, _)| {
+            let state = lines.one_of(&format!("pair:{path}"), &states)?;
+            Ok((path, state))
+        };
+        Ok(Self {
+            manifests: lines.with_prefix("manifest:").map(manifest).collect::<Result<_, _>>()?,
+            stray: lines.list("stray")?,
+            pairs: lines.with_prefix("pair:").map(pair).collect::<Result<_, _>>()?,
+            is_kubeadm_running: lines.yes("kubeadm_running")?,
+        })
+    }
+}
+
+/// How a running kubelet relates to the program on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KubeletProcess {
+    /// It runs that program.
+    Current,
+    /// It runs one that has been replaced since.
+    Replaced,
+    /// There is none.
+    None,
+}
+
+/// The kubelet's program, process and files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubeletState {
+    /// What the program on the disk calls itself, e.g. `v1.20.2`.
+    pub program: Option<String>,
+    /// What systemd says of the unit.
+    pub active: String,
+    /// The process, where there is one.
+    pub pid: Option<u32>,
+    /// Which program it runs.
+    pub process: KubeletProcess,
+    /// Changes with every start of the unit.
+    pub invocation: String,
+    /// Whether the unit's files changed since systemd has read them.
+    pub needs_reload: bool,
+    /// The SHA-256 of `/var/lib/kubelet/config.yaml`.
+    pub config: Option<String>,
+    /// The SHA-256 of `/var/lib/kubelet/kubeadm-flags.env`.
+    pub flags: Option<String>,
+    /// The last line of its log.
+    pub last_log: String,
+}
+
+impl KubeletState {
+    /// Asks a node.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
+        let lines = Lines::ask(host, &Script::new::<String>(script::KUBELET, [])).await?;
+        let process = [
+            ("current", KubeletProcess::Current),
+            ("replaced", KubeletProcess::Replaced),
+            ("none", KubeletProcess::None),
+        ];
+        let pid: u32 = lines.number(lines.get("pid")?)?;
+        Ok(Self {
+            program: lines.option("program")?,
+            active: lines.text("active")?,
+            pid: (pid != 0).then_some(pid),
+            process: lines.one_of("process", &process)?,
+            invocation: lines.text("invocation")?,
+            needs_reload: lines.yes("needs_reload")?,
+            config: lines.option("config")?,
+            flags: lines.option("flags")?,
+            last_log: lines.text("last_log")?,
+        })
+    }
+}

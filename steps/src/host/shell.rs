@@ -1,0 +1,145 @@
+//! A machine behind a POSIX shell: everything of [`Host`] but the way to the shell, which is a [`Shell`].
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kup_core::activity::AttemptName;
+use kup_core::id::RunId;
+use sha2::{Digest, Sha256};
+
+use super::protocol::{self, Named};
+use super::{AttemptStatus, Host, HostError, Order, Owner, Reply};
+use crate::script::Script;
+
+/// How long a script that only asks may take; `kubeadm upgrade plan` starts a job in the cluster.
+const ASK_LIMIT: Duration = Duration::from_secs(600);
+/// How long a word of the protocol may take; longer than any script waits for a lock.
+const WORD_LIMIT: Duration = Duration::from_secs(90);
+/// How long bytes may take to a node.
+const KEEP_LIMIT: Duration = Duration::from_secs(600);
+
+/// A text for `sh -c`, and all that goes with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// For messages.
+    pub(super) script: &'static str,
+    /// For `sh -c`.
+    pub(super) text: &'a str,
+    /// `$1` and on.
+    pub(super) args: &'a [String],
+    /// What it reads.
+    pub(super) stdin: &'a [u8],
+    /// How long to wait for its end.
+    pub(super) limit: Duration,
+}
+
+/// The way to a shell that runs as root.
+#[async_trait]
+pub trait Shell: Send + Sync {
+    /// Returns the node's name.
+    fn node(&self) -> &str;
+
+    /// Runs a text and returns its answer, whatever its exit status.
+    async fn run(&self, call: Call<'_>) -> Result<Reply, HostError>;
+}
+
+/// A machine behind a shell.
+#[derive(Debug)]
+pub struct ShellHost<S> {
+    shell: S,
+}
+
+impl<S: Shell> ShellHost<S> {
+    pub(super) fn over(shell: S) -> Self {
+        Self { shell }
+    }
+
+    /// Runs a word of the protocol.
+    async fn say(
+        &self,
+        word: Named,
+        args: &[String],
+        stdin: &[u8],
+        limit: Duration,
+    ) -> Result<Reply, HostError> {
+        let (script, text) = word;
+        self.shell.run(Call { script, text, args, stdin, limit }).await
+    }
+
+    /// Runs a word of the protocol that must succeed.
+    async fn must(&self, word: Named, args: &[String]) -> Result<Reply, HostError> {
+        let reply = self.say(word, args, &[], WORD_LIMIT).await?;
+        if reply.status == 0 { Ok(reply) } else { Err(protocol::failed(self.node(), word, &reply)) }
+    }
+
+    fn owned(&self, owner: String) -> HostError {
+        HostError::Owned { node: self.node().to_owned(), owner }
+    }
+}
+
+#[async_trait]
+impl<S: Shell> Host for ShellHost<S> {
+    fn node(&self) -> &str {
+        self.shell.node()
+    }
+
+    async fn ask(&self, script: &Script) -> Result<Reply, HostError> {
+        let Script { name, text, args } = script;
+        self.shell.run(Call { script: name, text, args, stdin: &[], limit: ASK_LIMIT }).await
+    }
+
+    async fn claim(
+        &self,
+        owner: &Owner,
+        is_over: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
+    ) -> Result<(), HostError> {
+        let args = protocol::claim_args(owner, "");
+        let reply = self.say(protocol::CLAIM, &args, &[], WORD_LIMIT).await?;
+        if reply.status != protocol::OWNED {
+            return settle_claim(self.node(), &reply);
+        }
+        let record = protocol::line(&reply);
+        let Some(other) = protocol::run_of(&record) else { return Err(self.owned(record)) };
+        if other == owner.run.as_str() || !is_over(other) {
+            return Err(self.owned(record));
+        }
+        // The node replaces exactly this run's record: a third one that came in between is respected.
+        let args = protocol::claim_args(owner, other);
+        let reply = self.say(protocol::CLAIM, &args, &[], WORD_LIMIT).await?;
+        if reply.status == protocol::OWNED {
+            return Err(self.owned(protocol::line(&reply)));
+        }
+        settle_claim(self.node(), &reply)
+    }
+
+    async fn keep(&self, run: &RunId, name: &str, bytes: &[u8]) -> Result<String, HostError> {
+        let args = vec![run.to_string(), name.to_owned(), hex(&Sha256::digest(bytes))];
+        let reply = self.say(protocol::KEEP, &args, bytes, KEEP_LIMIT).await?;
+        if reply.status == 0 {
+            return Ok(protocol::line(&reply));
+        }
+        Err(protocol::failed(self.node(), protocol::KEEP, &reply))
+    }
+
+    async fn start(&self, order: &Order) -> Result<(), HostError> {
+        self.must(protocol::START, &protocol::start_args(order)).await?;
+        Ok(())
+    }
+
+    async fn status(&self, name: &AttemptName) -> Result<AttemptStatus, HostError> {
+        let reply = self.must(protocol::STATUS, &protocol::name_args(name)).await?;
+        protocol::attempt_status(self.node(), &reply)
+    }
+
+    async fn output(&self, name: &AttemptName) -> Result<Vec<u8>, HostError> {
+        Ok(self.must(protocol::OUTPUT, &protocol::name_args(name)).await?.stdout)
+    }
+}
+
+fn settle_claim(node: &str, reply: &Reply) -> Result<(), HostError> {
+    if reply.status == 0 { Ok(()) } else { Err(protocol::failed(node, protocol::CLAIM, reply)) }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
