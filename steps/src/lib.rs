@@ -5,6 +5,7 @@
 //! ports: [`host`] (machines) and [`cluster`] (the API), each with a real and a simulated adapter ([`sim`]).
 
 pub mod cluster;
+pub mod drain;
 pub mod host;
 pub mod script;
 pub mod version;
