@@ -61,7 +61,9 @@ pub enum ConnectError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The cluster is reached through a proxy.
-    #[error("context `{context}` of the kubeconfig {path} needs the proxy {proxy}, which kup cannot use")]
+    #[error(
+        "context `{context}` of the kubeconfig {path} needs the proxy {proxy}, which kup cannot use"
+    )]
     NeedsProxy {
         /// The file.
         path: String,
@@ -134,7 +136,11 @@ fn show(files: &[PathBuf]) -> String {
     files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(":")
 }
 
-fn choose(path: String, kubeconfig: Kubeconfig, wanted: Option<&str>) -> Result<Chosen, ConnectError> {
+fn choose(
+    path: String,
+    kubeconfig: Kubeconfig,
+    wanted: Option<&str>,
+) -> Result<Chosen, ConnectError> {
     let known: Vec<String> = kubeconfig.contexts.iter().map(|it| it.name.clone()).collect();
     let current = kubeconfig.current_context.clone().filter(|name| !name.is_empty());
     let Some(context) = wanted.map(str::to_owned).or(current) else {
@@ -198,9 +204,11 @@ fn fingerprint(config: &Config) -> String {
 
 /// Says what kind of credentials these are and what commonly ails them.
 fn describe(user: &AuthInfo) -> String {
-    let has_certificate = user.client_certificate_data.is_some() || user.client_certificate.is_some();
+    let has_certificate =
+        user.client_certificate_data.is_some() || user.client_certificate.is_some();
     if has_certificate {
-        return "the client certificate of the kubeconfig is not accepted; it may have expired".to_owned();
+        return "the client certificate of the kubeconfig is not accepted; it may have expired"
+            .to_owned();
     }
     let has_token = user.token.is_some() || user.token_file.is_some();
     if has_token || user.exec.is_some() {

@@ -4,9 +4,9 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use super::KubeApi;
 use super::http::{Payload, Reply, escape};
 use super::objects::text;
-use super::KubeApi;
 use crate::cluster::{ClusterError, Eviction, Pod};
 
 /// Asks for an eviction, see [`crate::cluster::Cluster::evict`].
@@ -29,7 +29,8 @@ pub(super) async fn evict(
 async fn version(api: &KubeApi, doing: &str) -> Result<&'static str, ClusterError> {
     let core = api.need(doing, "/api/v1").await?;
     let resources = core.get("resources").and_then(Value::as_array);
-    let eviction = resources.and_then(|all| all.iter().find(|it| text(it, "/name") == "pods/eviction"));
+    let eviction =
+        resources.and_then(|all| all.iter().find(|it| text(it, "/name") == "pods/eviction"));
     let version = eviction.map(|it| text(it, "/version"));
     Ok(if version.as_deref() == Some("v1beta1") { "policy/v1beta1" } else { "policy/v1" })
 }
@@ -55,7 +56,10 @@ fn read(reply: &Reply) -> Option<Eviction> {
         404 => Some(Eviction::Gone),
         409 if is_another_pod(&why) => Some(Eviction::Gone),
         409 | 429 => Some(Eviction::Blocked { why }),
-        403 if causes(reply).iter().any(|cause| text(cause, "/reason") == "NamespaceTerminating") => {
+        403 if causes(reply)
+            .iter()
+            .any(|cause| text(cause, "/reason") == "NamespaceTerminating") =>
+        {
             Some(Eviction::Blocked { why })
         }
         500 if why.contains("more than one PodDisruptionBudget") => Some(Eviction::Refused { why }),

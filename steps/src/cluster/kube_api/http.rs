@@ -164,8 +164,13 @@ impl KubeApi {
         }
         match reply.json() {
             object @ Value::Object(_) => Ok(object),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(self.failed(doing, &format!("the answer is not an object: {}", reply.message())))
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => {
+                Err(self
+                    .failed(doing, &format!("the answer is not an object: {}", reply.message())))
             }
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn read_node(object: &Value) -> Node {
 /// Reads a Pod.
 pub(super) fn read_pod(object: &Value) -> Pod {
     let volumes = list(object, "/spec/volumes").iter();
-    let empty_dirs = volumes.filter(|volume| volume.get("emptyDir").is_some_and(|it| !it.is_null()));
+    let empty_dirs =
+        volumes.filter(|volume| volume.get("emptyDir").is_some_and(|it| !it.is_null()));
     let containers = list(object, "/spec/containers");
     Pod {
         namespace: text(object, "/metadata/namespace"),
@@ -154,8 +155,10 @@ mod tests {
         assert!(node.control_plane && node.unschedulable && !node.ready);
         assert_eq!((node.address.as_str(), node.os.as_str()), ("10.0.0.1", "linux"));
         assert_eq!(node.cordoned_by.as_deref(), Some("run-1"));
-        let expected =
-            ["DiskPressure is True: KubeletHasDiskPressure", "Ready is Unknown: NodeStatusUnknown: silent"];
+        let expected = [
+            "DiskPressure is True: KubeletHasDiskPressure",
+            "Ready is Unknown: NodeStatusUnknown: silent",
+        ];
         assert_eq!(node.conditions, expected);
     }
 
@@ -178,7 +181,10 @@ mod tests {
             "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
         }));
         assert_eq!(pod.controller, Some(("StatefulSet".to_owned(), "web".to_owned())));
-        assert_eq!((pod.empty_dirs, pod.images), (vec!["a".to_owned()], vec!["web:1".into(), "side:2".into()]));
+        assert_eq!(
+            (pod.empty_dirs, pod.images),
+            (vec!["a".to_owned()], vec!["web:1".into(), "side:2".into()])
+        );
         assert!(pod.terminating && pod.ready && !pod.mirror);
     }
 

@@ -85,7 +85,8 @@ fn answer(stream: TcpStream, status: u16, body: &str) -> Asked {
     let mut sent = vec![0; length];
     reader.read_exact(&mut sent).expect("a body");
     let size = body.len();
-    let reply = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n{body}");
+    let reply =
+        format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n{body}");
     reader.into_inner().write_all(reply.as_bytes()).expect("room for the answer");
     let line = head.first().cloned().unwrap_or_default().replace(" HTTP/1.1", "");
     let body = serde_json::from_slice(&sent).unwrap_or_default();

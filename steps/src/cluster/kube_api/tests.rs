@@ -50,8 +50,12 @@ async fn every_answer_to_an_eviction_is_understood() {
     check_eviction(429, status(said, cause), blocked(&format!("{said} {BUDGET}"))).await;
     check_eviction(429, "Too many requests".to_owned(), blocked("Too many requests")).await;
     let ending = json!([{"reason": "NamespaceTerminating", "message": "being terminated"}]);
-    check_eviction(403, status("it is being terminated", ending), blocked("it is being terminated"))
-        .await;
+    check_eviction(
+        403,
+        status("it is being terminated", ending),
+        blocked("it is being terminated"),
+    )
+    .await;
     check_eviction(403, status("you may not", Value::Null), refused("you may not")).await;
     let two = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
     check_eviction(500, status(two, Value::Null), refused(two)).await;
@@ -197,7 +201,8 @@ fn status(message: &str, causes: Value) -> String {
 
 fn node(unschedulable: bool, mark: Option<&str>) -> (u16, String) {
     let annotations = json!({"kup.dev/cordoned-by": mark});
-    let metadata = json!({"name": "w1", "uid": "n1", "resourceVersion": "42", "annotations": annotations});
+    let metadata =
+        json!({"name": "w1", "uid": "n1", "resourceVersion": "42", "annotations": annotations});
     (200, json!({"metadata": metadata, "spec": {"unschedulable": unschedulable}}).to_string())
 }
 

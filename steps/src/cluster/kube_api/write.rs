@@ -153,14 +153,11 @@ fn check_version(
 }
 
 /// Returns the object to write, and whether it exists: all that is not `data` stays as it is.
-fn with_data(
-    seen: Option<Value>,
-    name: &str,
-    data: &BTreeMap<String, String>,
-) -> (Value, Method) {
+fn with_data(seen: Option<Value>, name: &str, data: &BTreeMap<String, String>) -> (Value, Method) {
     let Some(mut object) = seen else {
         let metadata = json!({"name": name, "namespace": "kube-system"});
-        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data});
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data});
         return (object, Method::POST);
     };
     if let Some(fields) = object.as_object_mut() {
