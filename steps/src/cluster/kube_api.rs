@@ -5,6 +5,7 @@
 //! or new is never an error. Nothing is retried here; callers know what a repetition means, kube does not (its own
 //! retry would hide for hours that a disruption budget says no).
 
+mod certificate;
 mod connect;
 mod eviction;
 mod http;

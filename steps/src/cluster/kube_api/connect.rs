@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::KubeApi;
+use super::certificate::valid_until;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -207,8 +208,9 @@ fn describe(user: &AuthInfo) -> String {
     let has_certificate =
         user.client_certificate_data.is_some() || user.client_certificate.is_some();
     if has_certificate {
-        return "the client certificate of the kubeconfig is not accepted; it may have expired"
-            .to_owned();
+        let until = valid_until(user).map(|until| format!("; it is valid until {until}"));
+        let until = until.unwrap_or_default();
+        return format!("the client certificate of the kubeconfig is not accepted{until}");
     }
     let has_token = user.token.is_some() || user.token_file.is_some();
     if has_token || user.exec.is_some() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::KubeApi;
 use super::http::{Payload, Reply, escape};
 use super::objects::text;
-use crate::cluster::{ClusterError, Eviction, Pod};
+use crate::cluster::{Cluster, ClusterError, Eviction, Pod};
 
 /// Asks for an eviction, see [`crate::cluster::Cluster::evict`].
 pub(super) async fn evict(
@@ -21,6 +21,11 @@ pub(super) async fn evict(
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction");
     let payload = Payload { kind: "application/json", body: &body };
     let reply = api.write(&doing, Method::POST, &path, payload).await?;
+    // A conflict is another pod under this name, or a race about the budget. Servers say which in
+    // words that have changed more than once, so the pod itself is asked.
+    if reply.status == 409 && !api.pod_exists(pod).await? {
+        return Ok(Eviction::Gone);
+    }
     read(&reply).map_or_else(|| Err(api.refused(&doing, &reply)), Ok)
 }
 
@@ -54,7 +59,6 @@ fn read(reply: &Reply) -> Option<Eviction> {
     match reply.status {
         200..=299 => Some(Eviction::Accepted),
         404 => Some(Eviction::Gone),
-        409 if is_another_pod(&why) => Some(Eviction::Gone),
         409 | 429 => Some(Eviction::Blocked { why }),
         403 if causes(reply)
             .iter()
@@ -70,11 +74,6 @@ fn read(reply: &Reply) -> Option<Eviction> {
         401 | 408 | 500..=599 => None,
         _ => Some(Eviction::Refused { why }),
     }
-}
-
-/// Returns whether a conflict is about the UID; others are races about the budget, which pass.
-fn is_another_pod(why: &str) -> bool {
-    why.contains("UID in precondition")
 }
 
 /// Returns what the server says with its causes, which are where it names the budget.

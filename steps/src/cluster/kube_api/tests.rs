@@ -41,10 +41,6 @@ async fn every_answer_to_an_eviction_is_understood() {
     let blocked = |why: &str| Eviction::Blocked { why: why.to_owned() };
     let refused = |why: &str| Eviction::Refused { why: why.to_owned() };
     check_eviction(404, status("pods \"web-0\" not found", Value::Null), Eviction::Gone).await;
-    let other = "Precondition failed: UID in precondition: u1, UID in object meta: u2";
-    check_eviction(409, status(other, Value::Null), Eviction::Gone).await;
-    let race = "the object has been modified";
-    check_eviction(409, status(race, Value::Null), blocked(race)).await;
     let cause = json!([{"reason": "DisruptionBudget", "message": BUDGET}]);
     let said = "Cannot evict pod as it would violate the pod's disruption budget.";
     check_eviction(429, status(said, cause), blocked(&format!("{said} {BUDGET}"))).await;
@@ -62,6 +58,18 @@ async fn every_answer_to_an_eviction_is_understood() {
     let hook = "Internal error occurred: failed calling webhook \"a.b\": connection refused";
     check_eviction(500, status(hook, Value::Null), blocked(hook)).await;
     check_eviction(400, status("bad", Value::Null), refused("bad")).await;
+}
+
+#[tokio::test]
+async fn a_conflict_is_another_pod_or_a_race_and_the_pod_itself_tells() {
+    let said = "the UID in the precondition (u1) does not match the UID in record (u2)";
+    for (uid, expected) in [("u2", Eviction::Gone), ("u1", Eviction::Blocked { why: said.into() })]
+    {
+        let found = json!({"metadata": {"uid": uid}}).to_string();
+        let conflict = (409, status(said, Value::Null));
+        let stub = Stub::start(vec![discovery("v1"), conflict, (200, found)]);
+        assert_eq!(stub.api().await.evict(&pod(), None).await.expect("an answer"), expected);
+    }
 }
 
 #[tokio::test]
