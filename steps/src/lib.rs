@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod facts;
+pub mod drain;
 pub mod host;
 pub mod package;
 pub mod script;
