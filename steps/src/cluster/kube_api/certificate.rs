@@ -59,7 +59,7 @@ fn skip(bytes: &[u8]) -> Option<&[u8]> {
 /// Splits off the first element: its tag, its content, and what follows it.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk::<2>()?;
-    let n_more = usize::from(first.checked_sub(0x80).unwrap_or(0));
+    let n_more = usize::from(first.saturating_sub(0x80));
     if n_more > size_of::<u32>() {
         return None;
     }
