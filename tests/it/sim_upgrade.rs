@@ -1,5 +1,6 @@
 //! A whole upgrade of the simulated cluster by hand, and back.
 
+use kup_core::clock::Clock;
 use kup_steps::cluster::Eviction;
 use kup_steps::script;
 
@@ -13,10 +14,14 @@ async fn an_upgrade_and_its_way_back_leave_the_same_picture() {
     let rig = Rig::new("sim:3x3@v1.35.6").await;
     let before = rig.world.picture().unwrap();
     let maps = config_maps(&rig).await;
+    let began = rig.clock.now();
     upgrade(&rig).await;
+    let taken = rig.clock.now().since(began);
+    assert!(taken.as_secs() < 20, "an upgrade takes {taken:?}");
     let nodes = rig.cluster().nodes().await.unwrap();
     assert!(nodes.iter().all(|node| node.ready && node.kubelet_version == "v1.36.2"));
     assert!(nodes.iter().all(|node| !node.unschedulable));
+    rig.settle();
     let pods = rig.cluster().system_pods().await.unwrap();
     assert!(pods.iter().all(|pod| pod.ready), "{pods:#?}");
     let proxies = pods.iter().filter(|pod| pod.name.starts_with("kube-proxy"));
@@ -43,7 +48,9 @@ async fn upgrade(rig: &Rig) {
         let args = [format!("kubelet={NEW}"), format!("kubectl={NEW}")];
         rig.must(node, script::INSTALL, &args.each_ref().map(String::as_str)).await;
         rig.must(node, script::KUBELET_RESTART, &[]).await;
-        rig.settle();
+        while !rig.cluster().node(node).await.unwrap().unwrap().ready {
+            rig.clock.forward(50);
+        }
         assert!(rig.cluster().uncordon(node, RUN).await.unwrap());
     }
 }

@@ -96,8 +96,10 @@ impl SimWorld {
     /// See [`SimError`].
     pub fn foreign_cordon(&self, node: &str) -> Result<(), SimError> {
         self.shared.access(|world| {
-            let node = world.api.nodes.get_mut(node);
-            node.map(|node| node.unschedulable = true).ok_or(SimError::NoAnswer)
+            let found = world.api.nodes.get_mut(node);
+            let found = found.ok_or_else(|| SimError::NoSuchNode { name: node.to_owned() })?;
+            found.unschedulable = true;
+            Ok(())
         })
     }
 

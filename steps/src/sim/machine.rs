@@ -161,7 +161,8 @@ impl Machine {
 
     /// Returns the bases of all key pairs on the disk.
     pub(super) fn pairs(&self) -> Vec<String> {
-        let certificates = self.files.keys().filter_map(|path| path.strip_suffix(".crt"));
+        let pki = self.files.keys().filter(|path| path.starts_with("/etc/kubernetes/pki/"));
+        let certificates = pki.filter_map(|path| path.strip_suffix(".crt"));
         let with_key = certificates.filter(|base| self.files.contains_key(&format!("{base}.key")));
         with_key.map(str::to_owned).collect()
     }
