@@ -17,5 +17,6 @@ pub mod package;
 pub mod planner;
 pub mod rollback;
 pub mod script;
+pub mod sim;
 pub mod version;
 pub mod world;
