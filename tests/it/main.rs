@@ -9,6 +9,7 @@
 
 mod cluster_contract;
 mod host_contract;
+mod sim_crash;
 mod sim_half_done;
 mod sim_rig;
 mod sim_upgrade;
