@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
         let (plan, class) = rollback(&seen, &nodes)?;
         return show(global, (&plan, class), &seen).map(|()| Exit::Done);
     }
-    let (mut driver, _cluster_lock) = take_over(&session, &run).await?;
+    let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
     if seen.phase == Phase::Rollback {
         driver.engine.record(vec![resumed(&session, args.reason.clone())]).await?;
     } else {
