@@ -46,7 +46,8 @@ async fn the_highest_epoch_owns_the_node(host: &dyn Host, run: &RunId) {
 
 async fn another_run_is_refused(host: &dyn Host, run: &RunId, other: &RunId) {
     let refused = host.claim(&owner(other, 9), &nobody).await;
-    let told = matches!(&refused, Err(HostError::Owned { owner, .. }) if owner.contains(run.as_str()));
+    let told =
+        matches!(&refused, Err(HostError::Owned { owner, .. }) if owner.contains(run.as_str()));
     assert!(told, "another run is refused and told who owns the node: {refused:?}");
     host.claim(&owner(run, 2), &nobody).await.expect("the owner has stayed");
 }
@@ -113,11 +114,36 @@ async fn output_is_bounded(host: &dyn Host, run: &RunId, specimens: &Specimens) 
 async fn arguments_arrive_unchanged(host: &dyn Host, run: &RunId, specimens: &Specimens) {
     let Some(echo) = specimens.echo else { return };
     let hostile = [
-        "", " ", "a b", "'", "\"", "'\"'", "$(reboot)", "`reboot`", "${HOME}", "$$", "%n%%", "; reboot",
-        "a\nb", "\n", "end\n\n", "end.", "-rf", "--help", "*", "~root", "\\", "\\n", "!!", "#x", "a\tb", "é✓",
+        "",
+        " ",
+        "a b",
+        "'",
+        "\"",
+        "'\"'",
+        "$(reboot)",
+        "`reboot`",
+        "${HOME}",
+        "$$",
+        "%n%%",
+        "; reboot",
+        "a\nb",
+        "\n",
+        "end\n\n",
+        "end.",
+        "-rf",
+        "--help",
+        "*",
+        "~root",
+        "\\",
+        "\\n",
+        "!!",
+        "#x",
+        "a\tb",
+        "é✓",
     ];
     let hostile = hostile.map(str::to_owned).to_vec();
-    let expected: Vec<u8> = hostile.iter().flat_map(|arg| [arg.as_bytes(), b"\0"].concat()).collect();
+    let expected: Vec<u8> =
+        hostile.iter().flat_map(|arg| [arg.as_bytes(), b"\0"].concat()).collect();
     let asked = host.ask(&echo(hostile.clone())).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&asked.stdout), String::from_utf8_lossy(&expected));
     let order = order(run, "arguments", 1, 3, &echo(hostile));
