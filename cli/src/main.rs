@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `kup`.
+
+fn main() -> std::process::ExitCode {
+    kup_cli::main()
+}

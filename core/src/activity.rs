@@ -56,6 +56,10 @@ pub struct StepContext {
     pub deadline: Timestamp,
     /// What this step, or for an undo the step that it undoes, recorded before its first attempt.
     pub prepared: Option<StepPrepared>,
+    /// For an undo: what the step that it undoes left behind.
+    pub left: Vec<(String, String)>,
+    /// Targets that an operator left out of the run.
+    pub left_out: Vec<String>,
     /// Where large bytes go.
     pub blobs: Arc<dyn Blobs>,
     /// The time.
@@ -104,6 +108,21 @@ pub struct Output {
     pub summary: String,
     /// Its output, already in the blobs.
     pub blob: Option<BlobId>,
+}
+
+/// What `verify` has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// In a sentence.
+    pub evidence: String,
+    /// What the step left behind, e.g. hashes of files, by which an undo tells whether somebody came later.
+    pub left: Vec<(String, String)>,
+}
+
+impl From<String> for Proof {
+    fn from(evidence: String) -> Self {
+        Self { evidence, left: Vec::new() }
+    }
 }
 
 /// A failure inside an activity, with its class.
@@ -199,8 +218,7 @@ pub trait Activity: Send + Sync {
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError>;
 
     /// Proves by looking at the world that the effect is there, waiting for it within limits of its own.
-    /// Returns the evidence.
-    async fn verify(&self, cx: &StepContext) -> Result<String, ActivityError>;
+    async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError>;
 
     /// Reverses the effect, also a half-done one, from what `prepare` recorded; a no-op where nothing was done.
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError>;

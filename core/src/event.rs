@@ -358,6 +358,8 @@ pub struct StepCompleted {
     pub step: StepId,
     /// What was seen of the result.
     pub evidence: String,
+    /// What the step left behind (hashes), by which an undo tells whether somebody came later.
+    pub left: Vec<(String, String)>,
 }
 
 /// Payload of type 11.
@@ -516,5 +518,13 @@ impl Event {
             Self::RunFinished(_) => 16,
             Self::Opaque(opaque) => opaque.type_id,
         }
+    }
+}
+
+impl std::fmt::Display for ErrorRecord {
+    /// The message and its causes on one line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.causes.iter().try_for_each(|cause| write!(f, ": {cause}"))
     }
 }

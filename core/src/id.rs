@@ -18,6 +18,7 @@ pub struct InvalidId {
 /// Names one run: the day it began and seven random letters, sixteen ASCII bytes in all,
 /// e.g. `20261123-k3f9x2a`. Sorting by name sorts by day.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
 impl RunId {
@@ -60,6 +61,7 @@ impl fmt::Display for RunId {
 /// Names one step of a plan, e.g. `drain.w1`. It becomes a file name and part of a systemd unit's
 /// name on the nodes, so only small letters, digits, `.` and `-` are allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct StepId(String);
 
 impl StepId {
@@ -119,6 +121,7 @@ impl fmt::Display for Epoch {
 
 /// Names a blob by the SHA-256 of its bytes, in 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct BlobId(String);
 
 impl BlobId {
@@ -147,6 +150,27 @@ impl fmt::Display for BlobId {
         f.write_str(&self.0)
     }
 }
+
+macro_rules! through_text {
+    ($($name:ident)*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    )*};
+}
+
+// What is read from a journal or from JSON is checked like what is typed.
+through_text! { RunId StepId BlobId }
 
 #[cfg(test)]
 mod tests {

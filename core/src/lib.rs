@@ -6,10 +6,15 @@
 //! steps and questions), [`journal`] (what storage must promise).
 
 pub mod activity;
+pub mod catalog;
 pub mod clock;
+pub mod decide;
+pub mod engine;
 pub mod event;
 pub mod gate;
 pub mod id;
 pub mod journal;
+mod perform;
 pub mod plan;
 pub mod progress;
+pub mod state;

@@ -1,6 +1,8 @@
 //! The port to the cluster's API in plain types. Adapters: `kube` (the only file that names the kube crate) and the
 //! simulated cluster of [`crate::sim`].
 
+pub mod kube_api;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;

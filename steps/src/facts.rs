@@ -10,6 +10,7 @@ use crate::script::{self, Script};
 use self::reply::Lines;
 
 mod reply;
+mod view;
 
 /// What installs packages on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,6 +43,12 @@ pub struct Owner {
     pub operator: String,
 }
 
+/// Returns the run in an owner's record.
+#[must_use]
+pub fn run_of_owner(record: &str) -> Option<&str> {
+    protocol::run_of(record)
+}
+
 /// A mutating script on its way to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -172,6 +178,12 @@ pub trait Host: Send + Sync {
         owner: &Owner,
         is_over: &(dyn for<'a> Fn(&'a str) -> bool + Send + Sync),
     ) -> Result<(), HostError>;
+
+    /// Gives the node up when the run is over: takes the owner's record away where it is this run's.
+    ///
+    /// # Errors
+    /// See [`HostError`]; the record stays then, and the next run's operator is told of it.
+    async fn release(&self, owner: &Owner) -> Result<(), HostError>;
 
     /// Keeps bytes on the node under `/var/lib/kup/backups/<run>/<name>` (0600, synced), write-once: bytes that are
     /// already there under that name stay. Returns the absolute path.

@@ -15,6 +15,7 @@ mod file_journal;
 mod frame;
 mod hash;
 mod index;
+mod journal_file;
 mod lock;
 mod memory;
 mod resolve;

@@ -9,6 +9,7 @@ pub(super) type Named = (&'static str, &'static str);
 
 pub(super) const PROBE: Named = ("probe", include_str!("../node/probe.sh"));
 pub(super) const CLAIM: Named = ("claim", include_str!("../node/claim.sh"));
+pub(super) const RELEASE: Named = ("release", include_str!("../node/release.sh"));
 pub(super) const KEEP: Named = ("keep", include_str!("../node/keep.sh"));
 pub(super) const START: Named = ("start", include_str!("../node/start.sh"));
 pub(super) const STATUS: Named = ("status", include_str!("../node/status.sh"));
@@ -79,7 +80,7 @@ pub(super) fn claim_args(owner: &Owner, over: &str) -> Vec<String> {
 }
 
 /// Returns the run in an owner's record.
-pub(super) fn run_of(record: &str) -> Option<&str> {
+pub(crate) fn run_of(record: &str) -> Option<&str> {
     record.split(' ').find_map(|field| field.strip_prefix("run="))
 }
 

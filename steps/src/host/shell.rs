@@ -112,6 +112,12 @@ impl<S: Shell> Host for ShellHost<S> {
         settle_claim(self.node(), &reply)
     }
 
+    async fn release(&self, owner: &Owner) -> Result<(), HostError> {
+        let args = [owner.run.to_string(), owner.epoch.to_string()];
+        self.must(protocol::RELEASE, &args).await?;
+        Ok(())
+    }
+
     async fn keep(&self, run: &RunId, name: &str, bytes: &[u8]) -> Result<String, HostError> {
         let args = vec![run.to_string(), name.to_owned(), hex(&Sha256::digest(bytes))];
         let reply = self.say(protocol::KEEP, &args, bytes, KEEP_LIMIT).await?;

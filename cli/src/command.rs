@@ -1,0 +1,61 @@
+//! The commands: one file each.
+
+mod abandon;
+mod gates;
+mod history;
+mod logs;
+mod plan;
+mod resume;
+mod rollback;
+mod show;
+mod start;
+mod upgrade;
+
+use std::io::{BufRead, IsTerminal};
+
+use crate::args::{Cli, Command};
+use crate::error::{CliError, Exit};
+use crate::output;
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Plan(args) => plan::run(global, &args).await,
+        Command::Start(args) => start::run(global, &args).await,
+        Command::Resume(args) => resume::run(global, &args).await,
+        Command::Abandon(args) => abandon::run(global, &args).await,
+        Command::Rollback(args) => rollback::run(global, &args).await,
+        Command::History(args) => history::run(global, &args),
+        Command::Show(args) => show::run(global, &args),
+        Command::Logs(args) => logs::run(global, &args).await,
+        Command::Version => version(global.output),
+    }
+}
+
+fn version(format: crate::args::Format) -> Result<Exit, CliError> {
+    let version = serde_json::json!({ "version": VERSION });
+    output::print(format, &version, || format!("kup {VERSION}\n"))?;
+    Ok(Exit::Done)
+}
+
+/// The version of this kup.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Asks for a yes. Without a terminal, or with `-o json`, nobody can answer.
+fn confirm(question: &str, yes: bool) -> Result<(), CliError> {
+    if yes {
+        return Ok(());
+    }
+    let refused = |message: &str| CliError::unchanged(Exit::Usage, message);
+    if !std::io::stdin().is_terminal() {
+        return Err(refused("there is no terminal to ask you at").hint("say --yes to go on without being asked"));
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    match read.map(|_| answer.trim().to_lowercase()) {
+        Ok(answer) if answer == "y" || answer == "yes" => Ok(()),
+        Ok(_) | Err(_) => Err(CliError::unchanged(Exit::Stopped, "stopped, as you said")),
+    }
+}

@@ -1,0 +1,114 @@
+//! Asks the gates before anything is changed. Two of them only the command line can answer: it knows the runs and the state directory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kup_core::activity::ActivityError;
+use kup_core::catalog::Catalog;
+use kup_core::event::{Event, GateChecked, Verdict};
+use kup_core::gate::Gate;
+use kup_core::plan::Plan;
+use kup_steps::inventory::Inventory;
+use kup_steps::world::IsOver;
+use kup_store::RunSummary;
+
+use crate::error::{CliError, Exit};
+use crate::wiring::Session;
+
+/// What journal and backups of a run may need.
+const JOURNAL_MIB: u64 = 256;
+
+/// Asks every gate of a plan and returns the answers as events.
+pub(crate) async fn ask_all(
+    session: &Session,
+    inventory: &Arc<Inventory>,
+    plan: &Plan,
+    take_over: Option<String>,
+) -> Result<Vec<Event>, CliError> {
+    let catalog = catalog(session, inventory, take_over)?;
+    let mut answers = Vec::new();
+    for spec in &plan.gates {
+        let gate = catalog.gate(&spec.gate);
+        let gate = gate.map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot check the plan").because(&e))?;
+        let verdict = gate.check(&spec.params).await.unwrap_or_else(|error| Verdict::Block {
+            evidence: error.to_record().to_string(),
+            remedy: "make it answer, then try again".to_owned(),
+        });
+        answers.push(Event::GateChecked(GateChecked { gate: spec.gate.clone(), verdict }));
+    }
+    Ok(answers)
+}
+
+/// Returns the gates alone, in a catalog.
+pub(crate) fn catalog(
+    session: &Session,
+    inventory: &Arc<Inventory>,
+    take_over: Option<String>,
+) -> Result<Catalog, CliError> {
+    let mut catalog = Catalog::new();
+    kup_steps::gate::add_all(&mut catalog, inventory);
+    catalog.add_gate(Arc::new(JournalRoom { dir: session.state_dir.clone() }));
+    let unfinished = session.index().unfinished(&session.store, &inventory.cluster.uid)?;
+    let owners = inventory.nodes.iter().map(|n| (n.node.name.clone(), n.facts.owner.clone().unwrap_or_default())).collect();
+    let is_over = session.is_over(take_over);
+    catalog.add_gate(Arc::new(NoUnfinishedRun { unfinished, owners, is_over }));
+    Ok(catalog)
+}
+
+struct JournalRoom {
+    dir: PathBuf,
+}
+
+#[async_trait]
+impl Gate for JournalRoom {
+    fn name(&self) -> &'static str {
+        "journal-room"
+    }
+
+    async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
+        let shown = self.dir.display();
+        let seen = rustix::fs::statvfs(&self.dir);
+        let seen = seen.map_err(|e| ActivityError::permanent(format!("cannot look at {shown}")).because(&e))?;
+        let free = seen.f_bavail.saturating_mul(seen.f_frsize) / (1024 * 1024);
+        Ok(if free >= JOURNAL_MIB {
+            Verdict::Pass { evidence: format!("{shown} has {free} MiB free") }
+        } else {
+            let evidence = format!("{shown} has {free} MiB free, {JOURNAL_MIB} MiB are needed for journal and backups");
+            Verdict::Block { evidence, remedy: "make room, or name another folder with --state-dir".to_owned() }
+        })
+    }
+}
+
+struct NoUnfinishedRun {
+    unfinished: Vec<RunSummary>,
+    owners: Vec<(String, String)>,
+    is_over: IsOver,
+}
+
+#[async_trait]
+impl Gate for NoUnfinishedRun {
+    fn name(&self) -> &'static str {
+        "no-unfinished-run"
+    }
+
+    async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
+        if let Some(run) = self.unfinished.first() {
+            let evidence = format!("run {} of this cluster, to {}, is not finished: it is {}", run.run, run.to, run.status);
+            let remedy = format!("`kup resume {0}`, `kup rollback {0}` or `kup abandon {0} --reason TEXT`", run.run);
+            return Ok(Verdict::Block { evidence, remedy });
+        }
+        let foreign = self.owners.iter().find_map(|(node, owner)| {
+            let run = kup_steps::host::run_of_owner(owner)?;
+            (!(self.is_over)(run)).then(|| (node, run, owner))
+        });
+        Ok(match foreign {
+            None => Verdict::Pass { evidence: "no unfinished run is known here or on the nodes".to_owned() },
+            Some((node, run, owner)) => Verdict::Block {
+                evidence: format!("{node} belongs to run {run} of another machine: {owner}"),
+                remedy: format!("finish it where it was started; if that is not possible any more, say `--take-over {run}`"),
+            },
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! What `plan` and `start` have in common: flags to options, cluster to inventory, inventory to plan.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kup_core::event::Event;
+use kup_core::plan::Plan;
+use kup_steps::inventory::{Inventory, collect};
+use kup_steps::planner::{Drain, Options, plan};
+use kup_steps::version::Version;
+
+use super::gates;
+use crate::args::Upgrade;
+use crate::connect::{Connected, Hosts, connect, reach};
+use crate::error::{CliError, Exit};
+use crate::wiring::Session;
+
+/// An upgrade that is planned and checked, and has changed nothing.
+pub(crate) struct Planned {
+    pub(crate) connected: Connected,
+    pub(crate) hosts: Hosts,
+    pub(crate) inventory: Arc<Inventory>,
+    pub(crate) plan: Plan,
+    pub(crate) gates: Vec<Event>,
+}
+
+/// Plans and asks all gates.
+pub(crate) async fn prepare(
+    session: &Session,
+    args: &Upgrade,
+    (sim_dir, take_over): (&Path, Option<String>),
+) -> Result<Planned, CliError> {
+    let target = target(&args.version)?;
+    let reach = reach(&args.reach, target)?;
+    let connected = connect(reach, sim_dir, Arc::clone(&session.clock)).await?;
+    let nodes = connected.cluster.nodes().await?;
+    let hosts = connected.hosts(&nodes);
+    let now = session.clock.now();
+    let inventory = collect(connected.cluster.as_ref(), &nodes, &hosts, (target, now)).await?;
+    let inventory = Arc::new(inventory);
+    let n_workers = nodes.iter().filter(|node| !node.control_plane).count();
+    let options = options(args, target, n_workers)?;
+    let plan = plan(&inventory, &options)?;
+    let gates = gates::ask_all(session, &inventory, &plan, take_over).await?;
+    Ok(Planned { connected, hosts, inventory, plan, gates })
+}
+
+fn target(text: &str) -> Result<Version, CliError> {
+    text.parse().map_err(|e| {
+        CliError::unchanged(Exit::Usage, "cannot upgrade to this version")
+            .because(&e)
+            .hint("name a published release with all three numbers, such as v1.36.2")
+    })
+}
+
+fn options(args: &Upgrade, target: Version, n_workers: usize) -> Result<Options, CliError> {
+    let ignored = args.ignore_preflight_errors.iter();
+    Ok(Options {
+        target,
+        first: args.first.clone(),
+        max_unavailable: max_unavailable(&args.max_unavailable, n_workers)?,
+        kubeadm_flags: ignored.map(|names| format!("--ignore-preflight-errors={names}")).collect(),
+        drain: Drain {
+            delete_emptydir_data: args.drain.delete_emptydir_data,
+            force: args.drain.drain_force,
+            grace_period: args.drain.drain_grace_period,
+            timeout: args.drain.drain_timeout,
+        },
+    })
+}
+
+/// Reads `2` or `30%`; a percentage is of the workers, rounded down, and at least one.
+fn max_unavailable(text: &str, n_workers: usize) -> Result<u32, CliError> {
+    let wrong = || {
+        let message = format!("`{text}` is not a number of workers; write 1, 3 or 20%");
+        CliError::unchanged(Exit::Usage, message)
+    };
+    let number: u32 = text.trim_end_matches('%').parse().map_err(|_| wrong())?;
+    match text.strip_suffix('%') {
+        None if number >= 1 => Ok(number),
+        Some(percent) if !percent.ends_with('%') && (1..=100).contains(&number) => {
+            let share = n_workers.saturating_mul(number as usize) / 100;
+            Ok(u32::try_from(share).unwrap_or(u32::MAX).max(1))
+        }
+        None | Some(_) => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_of_the_workers_and_never_zero() {
+        assert_eq!(max_unavailable("30%", 10).unwrap(), 3);
+        assert_eq!(max_unavailable("10%", 3).unwrap(), 1);
+        assert_eq!(max_unavailable("2", 3).unwrap(), 2);
+        for wrong in ["0", "0%", "101%", "x", "", "%", "2%%", "-1"] {
+            assert!(max_unavailable(wrong, 3).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Exit codes, and errors as operators read them: what, why, what to type, and what the world looks like now.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use kup_core::engine::EngineError;
+use kup_core::event::ErrorRecord;
+use kup_steps::cluster::ClusterError;
+use kup_steps::cluster::kube_api::ConnectError;
+use kup_steps::host::HostError;
+use kup_steps::inventory::InventoryError;
+use kup_steps::planner::PlanProblem;
+use kup_steps::rollback::RollbackProblem;
+use kup_store::StoreError;
+
+/// What an exit code means. The numbers are a promise to scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    Unexpected = 1,
+    Usage = 2,
+    Stopped = 3,
+    Gate = 4,
+    StepFailed = 5,
+    RolledBack = 6,
+    RollbackStopped = 7,
+    Locked = 8,
+    Ssh = 9,
+    Api = 10,
+    Damaged = 12,
+    Hangup = 129,
+    Interrupt = 130,
+    Terminate = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error on its way to the operator.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+    state: Option<String>,
+}
+
+const UNCHANGED: &str = "nothing was changed";
+
+impl CliError {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None, state: None }
+    }
+
+    /// An error before anything was changed.
+    pub(crate) fn unchanged(exit: Exit, message: impl Into<String>) -> Self {
+        Self::new(exit, message).state(UNCHANGED)
+    }
+
+    pub(crate) fn because(mut self, cause: &dyn Error) -> Self {
+        let mut next = Some(cause);
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    pub(crate) fn record(mut self, error: &ErrorRecord) -> Self {
+        self.causes.push(error.message.clone());
+        self.causes.extend(error.causes.iter().cloned());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn state(mut self, state: impl Into<String>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+
+    /// Prints the error; the only place that does.
+    pub(crate) fn print(&self) {
+        eprintln!("Error: {}", self.message);
+        if !self.causes.is_empty() {
+            eprintln!("Caused by:");
+        }
+        for (n, cause) in self.causes.iter().enumerate() {
+            eprintln!("  {}: {cause}", n + 1);
+        }
+        if let Some(hint) = &self.hint {
+            eprintln!("Hint: {hint}");
+        }
+        if let Some(state) = &self.state {
+            eprintln!("State: {state}");
+        }
+    }
+
+    fn of(exit: Exit, error: &dyn Error) -> Self {
+        let mut made = Self::unchanged(exit, error.to_string());
+        if let Some(source) = error.source() {
+            made = made.because(source);
+        }
+        made
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let made = |exit| Self::of(exit, &error);
+        match &error {
+            StoreError::LockedBy { .. } => {
+                made(Exit::Locked).hint("let it end; `kup show` tells where its run stands")
+            }
+            StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. } => {
+                made(Exit::Usage).hint("`kup history` lists the runs")
+            }
+            StoreError::Damaged { path, .. } => made(Exit::Damaged).hint(format!(
+                "keep a copy of {} before you do anything; kup does not go on with a journal that it cannot believe",
+                path.display()
+            )),
+            StoreError::NotOurs { .. } => made(Exit::Usage).hint("name another one with --state-dir"),
+            StoreError::Storage { .. }
+            | StoreError::RunExists(_)
+            | StoreError::NoFirstEntry(_)
+            | StoreError::CannotBegin { .. } => made(Exit::Unexpected),
+        }
+    }
+}
+
+impl From<ConnectError> for CliError {
+    fn from(error: ConnectError) -> Self {
+        Self::of(Exit::Usage, &error).hint("name the kubeconfig with --kubeconfig and its context with --context")
+    }
+}
+
+impl From<ClusterError> for CliError {
+    fn from(error: ClusterError) -> Self {
+        let made = Self::of(Exit::Api, &error);
+        match &error {
+            ClusterError::Unavailable { .. } => {
+                made.hint("is it the right kubeconfig? try `kubectl get --raw /readyz` with it")
+            }
+            ClusterError::Denied { .. } => {
+                made.hint("kup needs the rights of cluster-admin; /etc/kubernetes/admin.conf of a control plane has them")
+            }
+            ClusterError::Failed { .. } => made,
+        }
+    }
+}
+
+impl From<HostError> for CliError {
+    fn from(error: HostError) -> Self {
+        let made = Self::of(Exit::Ssh, &error);
+        match error {
+            HostError::Denied { remedy, .. } => made.hint(remedy),
+            HostError::Unreachable { address, .. } => made.hint(format!(
+                "try `ssh {address}`; see --ssh-user, --ssh-identity, --ssh-option and --ssh-address"
+            )),
+            HostError::Lacks { .. } => made.hint("kup needs systemd and the usual programs of a Debian system on every node"),
+            HostError::Owned { .. } => made.hint("finish that run where it was started, or name it with --take-over"),
+            HostError::Script { .. } | HostError::Unreadable { .. } => made,
+        }
+    }
+}
+
+impl From<InventoryError> for CliError {
+    fn from(error: InventoryError) -> Self {
+        match error {
+            InventoryError::Cluster(error) => error.into(),
+            InventoryError::Machines(mut failed) => {
+                let others: Vec<String> =
+                    failed.iter().skip(1).map(|(node, error)| format!("also {node}: {error}")).collect();
+                let first = failed.swap_remove(0).1;
+                let mut made = Self::from(first);
+                made.causes.extend(others);
+                made
+            }
+            InventoryError::Config(_) | InventoryError::Version { .. } | InventoryError::NoAddress(_) => {
+                Self::of(Exit::Usage, &error)
+            }
+        }
+    }
+}
+
+impl From<PlanProblem> for CliError {
+    fn from(error: PlanProblem) -> Self {
+        let made = Self::of(Exit::Usage, &error);
+        match error {
+            PlanProblem::NotOffered { node, .. } => made.hint(format!(
+                "on {node}, `apt-cache madison kubeadm` lists what the repository of its present minor offers; name a version that is published"
+            )),
+            PlanProblem::NoRepository(_) => made.hint("see https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/change-package-repository/"),
+            PlanProblem::Equal(_)
+            | PlanProblem::Older { .. }
+            | PlanProblem::TooNew { .. }
+            | PlanProblem::Kubelet { .. }
+            | PlanProblem::PackageManager { .. }
+            | PlanProblem::NoControlPlane
+            | PlanProblem::NotFirst(_)
+            | PlanProblem::Name(_, _)
+            | PlanProblem::OperatingSystem(_, _) => made,
+        }
+    }
+}
+
+impl From<RollbackProblem> for CliError {
+    fn from(error: RollbackProblem) -> Self {
+        Self::of(Exit::Usage, &error)
+    }
+}
+
+impl From<EngineError> for CliError {
+    fn from(error: EngineError) -> Self {
+        let exit = match &error {
+            EngineError::Append(_) | EngineError::Illegal(_) => Exit::Unexpected,
+            EngineError::Bind(_) | EngineError::NewerJournal(_) => Exit::Usage,
+        };
+        let mut made = Self::new(exit, error.to_string());
+        if let Some(source) = error.source() {
+            made = made.because(source);
+        }
+        made.state("the journal is whole up to its last entry; what runs on the nodes ends by itself; `kup resume` goes on from there")
+    }
+}

@@ -1,0 +1,65 @@
+//! Stopping. The first signal lets the effects under way end and rests the run; the second leaves at once: what runs on the nodes
+//! ends by itself, and a resume learns its outcome.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::error::Exit;
+
+/// Listens for SIGINT, SIGTERM and SIGHUP.
+pub(crate) struct Signals {
+    /// Turns true with the first signal.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Holds the exit code of the first signal, and tells of the second.
+    pub(crate) seen: watch::Receiver<(u32, Option<Exit>)>,
+}
+
+/// Begins to listen.
+///
+/// # Errors
+/// When the system does not let us.
+pub(crate) fn listen() -> io::Result<Signals> {
+    let (stop_sender, stop) = watch::channel(false);
+    let (seen_sender, seen) = watch::channel((0, None));
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        loop {
+            let exit = tokio::select! {
+                _ = interrupt.recv() => Exit::Interrupt,
+                _ = terminate.recv() => Exit::Terminate,
+                _ = hangup.recv() => Exit::Hangup,
+            };
+            stop_sender.send_replace(true);
+            seen_sender.send_modify(|(count, first)| {
+                *count += 1;
+                first.get_or_insert(exit);
+                if *count == 1 {
+                    eprintln!("Stopping: what is under way ends first, then the run rests. Once more leaves at once; the nodes finish by themselves.");
+                }
+            });
+        }
+    });
+    Ok(Signals { stop, seen })
+}
+
+impl Signals {
+    /// Returns when a second signal came.
+    pub(crate) async fn second(&self) -> Exit {
+        let mut seen = self.seen.clone();
+        let result = seen.wait_for(|(count, _)| *count > 1).await.map(|seen| seen.1);
+        match result {
+            Ok(exit) => exit.unwrap_or(Exit::Interrupt),
+            // The listener lives as long as the process.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Returns the exit code of the first signal, if one came.
+    pub(crate) fn first(&self) -> Option<Exit> {
+        self.seen.borrow().1
+    }
+}

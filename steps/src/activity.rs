@@ -1,0 +1,80 @@
+//! The activities: one file for each kind of step.
+
+use std::sync::Arc;
+
+use kup_core::activity::{Activity, ActivityError, Output, StepContext};
+use kup_core::catalog::Catalog;
+use kup_core::event::ErrorClass;
+
+use crate::cluster::Node;
+use crate::world::{World, cluster_error};
+
+pub(crate) mod config_maps;
+pub mod cordon;
+pub mod drain;
+pub mod kubeadm;
+pub mod kubelet_files;
+pub mod kubelet_restart;
+mod manifests;
+pub mod packages;
+mod pre_image;
+pub mod repository;
+pub mod uncordon;
+pub mod upgrade_plan;
+pub mod verify;
+
+/// Adds every activity to a catalog.
+pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
+    let world = || Arc::clone(world);
+    let all: [Arc<dyn Activity>; 11] = [
+        Arc::new(repository::Repository(world())),
+        Arc::new(packages::Packages(world())),
+        Arc::new(upgrade_plan::UpgradePlan(world())),
+        Arc::new(kubeadm::Kubeadm::apply(world())),
+        Arc::new(kubeadm::Kubeadm::node(world())),
+        Arc::new(cordon::Cordon(world())),
+        Arc::new(drain::Drain(world())),
+        Arc::new(kubelet_restart::KubeletRestart(world())),
+        Arc::new(kubelet_files::KubeletFiles(world())),
+        Arc::new(uncordon::Uncordon(world())),
+        Arc::new(verify::Verify(world())),
+    ];
+    for activity in all {
+        catalog.add(activity);
+    }
+}
+
+/// What an undo says that has nothing to do.
+fn nothing_to_undo() -> Result<Output, ActivityError> {
+    Ok(Output { summary: "it left nothing that would have to go back".to_owned(), blob: None })
+}
+
+/// Returns the note of `prepare`, which is there before any attempt.
+fn need_note<'a>(cx: &'a StepContext, name: &str) -> Result<&'a str, ActivityError> {
+    cx.note(name).ok_or_else(|| {
+        ActivityError::permanent(format!(
+            "step `{}` recorded no `{name}` to go back to",
+            cx.step.id
+        ))
+    })
+}
+
+/// Whether an error passes by itself: an API server or a machine that is away for a moment.
+fn passes(error: &ActivityError) -> bool {
+    error.class == ErrorClass::Transient
+}
+
+async fn node(world: &World, name: &str) -> Result<Node, ActivityError> {
+    let cluster = world.cluster().await?;
+    let node = cluster.node(name).await.map_err(|e| cluster_error(&e))?;
+    node.ok_or_else(|| {
+        ActivityError::permanent(format!("the cluster has no node `{name}` any more"))
+    })
+}
+
+async fn lift_cordon(world: &World, node: &str) -> Result<Output, ActivityError> {
+    let cluster = world.cluster().await?;
+    let lifted = cluster.uncordon(node, world.run()).await.map_err(|e| cluster_error(&e))?;
+    let summary = if lifted { "uncordoned" } else { "this run has no cordon here" };
+    Ok(Output { summary: summary.to_owned(), blob: None })
+}

@@ -1,0 +1,78 @@
+//! The ConfigMaps of kube-system that `kubeadm upgrade apply` rewrites: read, kept as one blob, put back.
+
+use std::collections::BTreeMap;
+
+use kup_core::activity::{ActivityError, StepContext};
+use kup_core::event::Backup;
+
+use crate::cluster::{Cluster, ConfigMap};
+use crate::world::cluster_error;
+
+const WHAT: &str = "ConfigMaps of kube-system";
+
+/// What `kubeadm upgrade apply` may rewrite. Before 1.24 the kubelet's one is named by minor.
+fn names(cx: &StepContext) -> Result<Vec<String>, ActivityError> {
+    let mut names: Vec<String> =
+        ["kubeadm-config", "kubelet-config", "coredns", "kube-proxy"].map(str::to_owned).to_vec();
+    let minor = cx
+        .param("version")?
+        .trim_start_matches('v')
+        .rsplit_once('.')
+        .map(|(minor, _)| minor.to_owned());
+    names.extend(minor.map(|minor| format!("kubelet-config-{minor}")));
+    Ok(names)
+}
+
+/// Returns the version that `kubeadm-config` names.
+pub(crate) async fn cluster_version(cluster: &dyn Cluster) -> Result<String, ActivityError> {
+    let map = cluster.config_map("kubeadm-config").await.map_err(|e| cluster_error(&e))?;
+    let map = map.ok_or_else(|| {
+        ActivityError::permanent(
+            "there is no ConfigMap kubeadm-config: was this cluster made by kubeadm?",
+        )
+    })?;
+    let text = map.data.get("ClusterConfiguration").map_or("", String::as_str);
+    let line = text.lines().find_map(|line| line.strip_prefix("kubernetesVersion:"));
+    let version = line.map(|value| value.trim().trim_matches('"').to_owned());
+    version.ok_or_else(|| {
+        ActivityError::permanent("the ConfigMap kubeadm-config names no kubernetesVersion")
+    })
+}
+
+/// Keeps the ConfigMaps as one blob.
+pub(super) async fn take(cx: &StepContext, cluster: &dyn Cluster) -> Result<Backup, ActivityError> {
+    let mut maps = BTreeMap::new();
+    for name in names(cx)? {
+        let map = cluster.config_map(&name).await.map_err(|e| cluster_error(&e))?;
+        maps.insert(name, map.map(|map| map.data));
+    }
+    let bytes = serde_json::to_vec(&maps)
+        .map_err(|e| ActivityError::permanent("cannot write the ConfigMaps down").because(&e))?;
+    let blob = cx.blobs.put(&bytes).await;
+    let blob =
+        blob.map_err(|e| ActivityError::permanent("cannot keep the ConfigMaps").because(&e))?;
+    Ok(Backup { what: WHAT.to_owned(), blob, size: u64::try_from(bytes.len()).unwrap_or(u64::MAX) })
+}
+
+/// Puts the ConfigMaps back that differ from the kept ones. One that was not there before stays: nothing reads it.
+pub(super) async fn put_back(cx: &StepContext, cluster: &dyn Cluster) -> Result<(), ActivityError> {
+    let backups = cx.prepared.iter().flat_map(|prepared| &prepared.backups);
+    let lost = || ActivityError::permanent("the run recorded no ConfigMaps to go back to");
+    let backup = backups.into_iter().find(|backup| backup.what == WHAT).ok_or_else(lost)?;
+    let bytes = cx.blobs.get(&backup.blob).await;
+    let bytes = bytes
+        .map_err(|e| ActivityError::permanent("cannot read the kept ConfigMaps").because(&e))?;
+    let maps: BTreeMap<String, Option<BTreeMap<String, String>>> = serde_json::from_slice(&bytes)
+        .map_err(|e| {
+        ActivityError::permanent("cannot understand the kept ConfigMaps").because(&e)
+    })?;
+    for (name, data) in maps.into_iter().filter_map(|(name, data)| Some((name, data?))) {
+        let now = cluster.config_map(&name).await.map_err(|e| cluster_error(&e))?;
+        if now.as_ref().is_some_and(|now: &ConfigMap| now.data == data) {
+            continue;
+        }
+        let expected = now.as_ref().map(|now| now.resource_version.as_str());
+        cluster.put_config_map(&name, &data, expected).await.map_err(|e| cluster_error(&e))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Puts the kubelet's files back, for a rollback: the older kubelet may not read what the newer kubeadm wrote, so they go back before it starts.
+//!
+//! Changes: the kubelet's configuration, flags and instance configuration. Observe: their hashes. Undo: none, it is itself part of one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kup_core::activity::{
+    Activity, ActivityError, EffectClass, Output, Prepared, Proof, StepContext, UndoClass,
+};
+use kup_core::event::{Found, Settlement};
+
+use super::kubeadm::KUBELET_FILES;
+use crate::attempt;
+use crate::facts::KubeletState;
+use crate::script::{RESTORE_FILES, Script};
+use crate::world::{World, host_error};
+
+/// The activity `kubelet-files`. Parameters: `pre-image` (a path on the node), `config`, `flags` (hashes that the files shall have).
+pub struct KubeletFiles(pub Arc<World>);
+
+#[async_trait]
+impl Activity for KubeletFiles {
+    fn name(&self) -> &'static str {
+        "kubelet-files"
+    }
+    fn version(&self) -> u32 {
+        1
+    }
+    fn params(&self) -> &'static [&'static str] {
+        &["pre-image", "config", "flags"]
+    }
+    fn effect(&self) -> EffectClass {
+        EffectClass::Idempotent
+    }
+    fn undo_class(&self) -> UndoClass {
+        UndoClass::NothingToUndo
+    }
+
+    async fn observe(&self, cx: &StepContext) -> Result<Found, ActivityError> {
+        let host = self.0.host(&cx.target).await?;
+        let state = KubeletState::read(host).await.map_err(|e| host_error(&e))?;
+        let same = state.config_hash() == cx.param("config")?
+            && state.flags_hash() == cx.param("flags")?;
+        Ok(match same {
+            true => Found::After { what: "the kubelet's files are those from before".to_owned() },
+            false => {
+                Found::Before { what: "the kubelet's files differ from those before".to_owned() }
+            }
+        })
+    }
+
+    async fn prepare(&self, _: &StepContext) -> Result<Prepared, ActivityError> {
+        Ok(Prepared::default())
+    }
+
+    async fn settle(&self, cx: &StepContext) -> Result<Settlement, ActivityError> {
+        attempt::settle(cx, self.0.host(&cx.target).await?).await
+    }
+
+    async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
+        let host = self.0.host(&cx.target).await?;
+        let mut args = vec![cx.param("pre-image")?.to_owned()];
+        args.extend(KUBELET_FILES.map(str::to_owned));
+        attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await
+    }
+
+    async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
+        match self.observe(cx).await? {
+            Found::After { what } => Ok(Proof::from(what)),
+            Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
+                Err(ActivityError::permanent(what))
+            }
+        }
+    }
+
+    async fn undo(&self, _: &StepContext) -> Result<Output, ActivityError> {
+        super::nothing_to_undo()
+    }
+}

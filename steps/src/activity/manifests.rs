@@ -1,0 +1,130 @@
+//! Static pod manifests compared with what they were and what they shall be. The wanted text is kubeadm's secret until it has written
+//! it, so wanted is judged by the image; before is judged by the hash that `prepare` noted.
+
+use kup_core::activity::{ActivityError, StepContext};
+use kup_core::event::Found;
+
+use crate::cluster::{Cluster, Pod};
+use crate::facts::{ControlPlaneState, KubeletState};
+use crate::world::cluster_error;
+
+/// The components whose image carries the Kubernetes version. etcd's does not.
+pub(super) const VERSIONED: [&str; 3] =
+    ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+const ALL: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
+/// Returns the manifests' paths.
+pub(super) fn paths() -> Vec<String> {
+    ALL.iter().map(|component| format!("/etc/kubernetes/manifests/{component}.yaml")).collect()
+}
+
+/// Returns the notes by which a later look tells what was before, or what was left.
+pub(super) fn hashes(state: &ControlPlaneState, kubelet: &KubeletState) -> Vec<(String, String)> {
+    let manifest = |c: &&str| (format!("manifest:{c}"), state.manifest(c).to_owned());
+    let image = |c: &&str| (format!("image:{c}"), state.image(c).to_owned());
+    let mut notes: Vec<_> = ALL.iter().map(manifest).chain(ALL.iter().map(image)).collect();
+    notes.push(("kubelet:config".to_owned(), kubelet.config_hash().to_owned()));
+    notes.push(("kubelet:flags".to_owned(), kubelet.flags_hash().to_owned()));
+    notes
+}
+
+fn is_at(image: &str, version: &str) -> bool {
+    image.rsplit_once(':').is_some_and(|(_, tag)| tag == version)
+}
+
+fn describe(state: &ControlPlaneState) -> String {
+    let one = |c: &&str| match state.image(c) {
+        "" => format!("{c} has no manifest"),
+        image => format!("{c} {}", image.rsplit_once(':').map_or(image, |(_, tag)| tag)),
+    };
+    ALL.iter()
+        .filter(|c| **c != "etcd" || !state.image(c).is_empty())
+        .map(one)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Says how far the manifests of a control plane are on their way to `version`.
+pub(super) fn compare(cx: &StepContext, state: &ControlPlaneState, version: &str) -> Found {
+    let what = describe(state);
+    let broken = state.broken_pairs();
+    if !broken.is_empty() {
+        let what = format!("{what}; key and certificate differ: {}", broken.join(", "));
+        return Found::Between { what, repairable: true };
+    }
+    let lost_etcd =
+        state.image("etcd").is_empty() && cx.note("image:etcd").is_some_and(|was| !was.is_empty());
+    if lost_etcd || VERSIONED.iter().any(|c| state.image(c).is_empty()) {
+        return match cx.prepared.is_some() {
+            true => Found::Between { what, repairable: true },
+            false => {
+                Found::Foreign { what: format!("{what}; an upgrade by hand was interrupted here") }
+            }
+        };
+    }
+    let at_target = VERSIONED.iter().filter(|c| is_at(state.image(c), version)).count();
+    if at_target == VERSIONED.len() {
+        return Found::After { what };
+    }
+    let unchanged =
+        |c: &&str| cx.note(&format!("manifest:{c}")).is_none_or(|was| was == state.manifest(c));
+    let ours = |c: &&str| unchanged(c) || is_at(state.image(c), version);
+    if !VERSIONED.iter().all(ours) {
+        return Found::Foreign {
+            what: format!("{what}; a manifest is neither as before nor at {version}"),
+        };
+    }
+    if at_target == 0 && ALL.iter().all(unchanged) {
+        Found::Before { what }
+    } else {
+        Found::Between { what, repairable: true }
+    }
+}
+
+/// Says how far the node is on its way back: before is the pre-image, and what differs from what the run left is somebody else's.
+pub(super) fn compare_for_undo(
+    cx: &StepContext,
+    state: &ControlPlaneState,
+    kubelet_changed: bool,
+) -> Found {
+    let what = describe(state);
+    let note = |c: &str| cx.note(&format!("manifest:{c}")).unwrap_or_default().to_owned();
+    let left = |c: &str| {
+        let key = format!("manifest:{c}");
+        cx.left.iter().find(|(name, _)| *name == key).map(|(_, hash)| hash.clone())
+    };
+    let changed: Vec<&str> = ALL.into_iter().filter(|c| note(c) != state.manifest(c)).collect();
+    if changed.is_empty() && !kubelet_changed {
+        return Found::Before { what };
+    }
+    // Without a record of what was left (the step never completed), what is there now is taken for the run's.
+    let foreign =
+        |c: &&str| left(c).is_some_and(|hash| hash != state.manifest(c)) && cx.attempt == 0;
+    let later: Vec<&str> = changed.iter().copied().filter(|c| foreign(c)).collect();
+    if later.is_empty() {
+        return Found::After { what };
+    }
+    Found::Foreign { what: format!("{what}; changed after the upgrade: {}", later.join(", ")) }
+}
+
+/// Returns the evidence that a control plane's pods run the images of `version`; `None` while they do not yet.
+pub(super) async fn running(
+    cluster: &dyn Cluster,
+    node: &str,
+    version: &str,
+) -> Result<Option<String>, ActivityError> {
+    if !cluster.unready_checks().await.map_err(|e| cluster_error(&e))?.is_empty() {
+        return Ok(None);
+    }
+    let pods = cluster.system_pods().await.map_err(|e| cluster_error(&e))?;
+    let up = |c: &&str| pods.iter().any(|pod| is_up(pod, node, c, version));
+    let all = VERSIONED.iter().all(up);
+    Ok(all.then(|| format!("the control plane of {node} runs {version} and is ready")))
+}
+
+fn is_up(pod: &Pod, node: &str, component: &str, version: &str) -> bool {
+    pod.node == node
+        && pod.name == format!("{component}-{node}")
+        && pod.ready
+        && pod.images.iter().any(|image| is_at(image, version))
+}

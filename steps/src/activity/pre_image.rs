@@ -1,0 +1,40 @@
+//! Copies of a node's files, taken once before the first attempt of a step: one blob here, one tar on the node, where a script can put
+//! files back even when the way to us is cut. Write-once on both ends, so that a second attempt never saves the damage of the first.
+
+use kup_core::activity::{ActivityError, Prepared, StepContext};
+use kup_core::event::Backup;
+
+use crate::host::Host;
+use crate::script::{READ_FILES, Script};
+use crate::world::host_error;
+
+const NOTE: &str = "pre-image";
+
+/// Copies files and folders; returns the backup and a note with its place on the node. May hold secrets.
+pub(super) async fn take(
+    cx: &StepContext,
+    host: &dyn Host,
+    paths: &[String],
+) -> Result<Prepared, ActivityError> {
+    let script = Script::new(READ_FILES, paths.to_vec());
+    let reply = host.ask(&script).await.map_err(|e| host_error(&e))?;
+    if reply.status != 0 {
+        let why =
+            format!("cannot copy {} of {}: {}", paths.join(" "), cx.target, reply.stderr.trim());
+        return Err(ActivityError::transient(why));
+    }
+    let kept = cx.blobs.put(&reply.stdout).await;
+    let blob =
+        kept.map_err(|e| ActivityError::permanent("cannot keep the pre-image").because(&e))?;
+    let name = format!("{}.tar", cx.step.id);
+    let on_node = host.keep(&cx.run, &name, &reply.stdout).await.map_err(|e| host_error(&e))?;
+    let size = u64::try_from(reply.stdout.len()).unwrap_or(u64::MAX);
+    let what = format!("{} of {}", paths.join(" "), cx.target);
+    let notes = vec![(NOTE.to_owned(), on_node)];
+    Ok(Prepared { notes, backups: vec![Backup { what, blob, size }] })
+}
+
+/// Returns the place of the pre-image on the node.
+pub(super) fn path(cx: &StepContext) -> Result<&str, ActivityError> {
+    super::need_note(cx, NOTE)
+}

@@ -1,0 +1,166 @@
+//! The cluster and its machines as activities reach them. Before anything is done, each is compared with what the run's first event
+//! says of it, and each node is told that this process is its owner; once per process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kup_core::activity::ActivityError;
+use kup_core::event::{ClusterIdentity, ErrorClass, MachineIdentity};
+use tokio::sync::Mutex;
+
+use crate::cluster::{Cluster, ClusterError};
+use crate::facts::NodeFacts;
+use crate::host::{Host, HostError, Owner};
+
+/// Whether a run, by its id, is over, as far as this machine's journals tell.
+pub type IsOver = Arc<dyn for<'a> Fn(&'a str) -> bool + Send + Sync>;
+
+/// All that a run may touch.
+pub struct World {
+    cluster: Arc<dyn Cluster>,
+    hosts: BTreeMap<String, Arc<dyn Host>>,
+    identity: ClusterIdentity,
+    machines: BTreeMap<String, MachineIdentity>,
+    owner: Owner,
+    is_over: IsOver,
+    known: Mutex<BTreeSet<String>>,
+}
+
+/// Who is expected behind cluster and machines, and who we are.
+pub struct Expected {
+    /// The cluster.
+    pub cluster: ClusterIdentity,
+    /// The machines.
+    pub machines: Vec<MachineIdentity>,
+    /// This process.
+    pub owner: Owner,
+    /// Asks whether a run is over.
+    pub is_over: IsOver,
+}
+
+impl World {
+    /// Returns a world in which nothing has been compared yet.
+    #[must_use]
+    pub fn new(
+        cluster: Arc<dyn Cluster>,
+        hosts: BTreeMap<String, Arc<dyn Host>>,
+        expected: Expected,
+    ) -> Self {
+        let machines = expected.machines.into_iter().map(|m| (m.name.clone(), m)).collect();
+        Self {
+            cluster,
+            hosts,
+            identity: expected.cluster,
+            machines,
+            owner: expected.owner,
+            is_over: expected.is_over,
+            known: Mutex::new(BTreeSet::new()),
+        }
+    }
+
+    /// Returns the run that this world is for, as cordons are marked with it.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        self.owner.run.as_str()
+    }
+
+    /// Returns the cluster, after making sure that it is the run's.
+    ///
+    /// # Errors
+    /// Permanent when another cluster answers; else as [`cluster_error`].
+    pub async fn cluster(&self) -> Result<&dyn Cluster, ActivityError> {
+        let mut known = self.known.lock().await;
+        if !known.contains("") {
+            let found = self.cluster.identity().await.map_err(|e| cluster_error(&e))?;
+            if found.uid != self.identity.uid || found.ca_sha256 != self.identity.ca_sha256 {
+                let (uid, wanted) = (found.uid, &self.identity.uid);
+                return Err(ActivityError::permanent(format!(
+                    "another cluster answers at {}: its kube-system has the UID {uid}, the run is about {wanted}",
+                    found.endpoint
+                )));
+            }
+            known.insert(String::new());
+        }
+        Ok(self.cluster.as_ref())
+    }
+
+    /// Tells every node that this run is over. One that does not answer keeps its record, and the log says so.
+    pub async fn release(&self) {
+        let nodes: Vec<String> =
+            self.known.lock().await.iter().filter(|node| !node.is_empty()).cloned().collect();
+        for host in nodes.iter().filter_map(|node| self.hosts.get(node)) {
+            if let Err(error) = host.release(&self.owner).await {
+                tracing::warn!(node = host.node(), %error, "could not release the node");
+            }
+        }
+    }
+
+    /// Returns a machine, after making sure that it is the run's and telling it who owns it now.
+    ///
+    /// # Errors
+    /// Permanent when another machine answers or another kup owns it; else as [`host_error`].
+    pub async fn host(&self, node: &str) -> Result<&dyn Host, ActivityError> {
+        let unknown = || ActivityError::permanent(format!("the run knows no machine `{node}`"));
+        let host = self.hosts.get(node).ok_or_else(unknown)?;
+        let expected = self.machines.get(node).ok_or_else(unknown)?;
+        if !self.known.lock().await.contains(node) {
+            let facts = NodeFacts::read(host.as_ref()).await.map_err(|e| host_error(&e))?;
+            same_machine(expected, &facts)?;
+            let is_over = self.is_over.as_ref();
+            host.claim(&self.owner, is_over).await.map_err(|e| host_error(&e))?;
+            self.known.lock().await.insert(node.to_owned());
+        }
+        Ok(host.as_ref())
+    }
+}
+
+fn same_machine(expected: &MachineIdentity, found: &NodeFacts) -> Result<(), ActivityError> {
+    let differs = |what: &str, wanted: &str, got: &str| {
+        let (name, address) = (&expected.name, &expected.address);
+        Err(ActivityError::permanent(format!(
+            "another machine answers for node {name} at {address}: its {what} is `{got}`, the run began with `{wanted}`"
+        )))
+    };
+    if found.machine_id != expected.machine_id {
+        return differs("machine-id", &expected.machine_id, &found.machine_id);
+    }
+    let host_key = found.host_key.clone().unwrap_or_default();
+    if host_key != expected.host_key {
+        return differs("SSH host key", &expected.host_key, &host_key);
+    }
+    Ok(())
+}
+
+/// Returns an API error with its class: what passes by itself is transient.
+#[must_use]
+pub fn cluster_error(error: &ClusterError) -> ActivityError {
+    let class = match error {
+        ClusterError::Unavailable { .. } => ErrorClass::Transient,
+        ClusterError::Denied { .. } | ClusterError::Failed { .. } => ErrorClass::Permanent,
+    };
+    with_causes(ActivityError::new(class, error.to_string()), error)
+}
+
+/// Returns a machine's error with its class. Only for looking: what became of a start that met `Unreachable` is unclear.
+#[must_use]
+pub fn host_error(error: &HostError) -> ActivityError {
+    let class = match error {
+        HostError::Unreachable { .. } => ErrorClass::Transient,
+        HostError::Script { .. } | HostError::Unreadable { .. } => ErrorClass::Transient,
+        HostError::Denied { .. } | HostError::Lacks { .. } | HostError::Owned { .. } => {
+            ErrorClass::Permanent
+        }
+    };
+    let mut seen = with_causes(ActivityError::new(class, error.to_string()), error);
+    if let HostError::Denied { remedy, .. } = error {
+        seen.causes.push(remedy.clone());
+    }
+    seen
+}
+
+fn with_causes(seen: ActivityError, error: &dyn std::error::Error) -> ActivityError {
+    match error.source() {
+        Some(source) => seen.because(source),
+        None => seen,
+    }
+}

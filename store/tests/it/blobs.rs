@@ -1,0 +1,64 @@
+//! Blobs as files: private, whole or not there, and never believed without their hash.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+
+use kup_core::journal::{BlobError, Blobs};
+use kup_store::{FileBlobs, Store};
+
+use crate::samples::{run, started, timed};
+
+struct Sample {
+    _dir: tempfile::TempDir,
+    store: Store,
+    blobs: FileBlobs,
+    folder: PathBuf,
+}
+
+fn sample() -> Sample {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.create(&run(), timed(vec![started()])).map(drop).unwrap();
+    let (blobs, folder) = (store.blobs(&run()), store.journal_path(&run()).with_file_name("blobs"));
+    Sample { _dir: dir, store, blobs, folder }
+}
+
+#[tokio::test]
+async fn a_blob_is_private_and_alone_in_its_folder() {
+    let Sample { blobs, folder, .. } = &sample();
+    let id = blobs.put(b"secret").await.unwrap();
+    let mode = fs::metadata(folder.join(id.as_str())).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_refused_and_can_be_put_again() {
+    let Sample { blobs, folder, .. } = &sample();
+    let id = blobs.put(b"secret").await.unwrap();
+    fs::write(folder.join(id.as_str()), b"secreT").unwrap();
+    assert!(matches!(blobs.get(&id).await, Err(BlobError::Damaged(found)) if found == id));
+    blobs.put(b"secret").await.unwrap();
+    assert_eq!(blobs.get(&id).await.unwrap(), b"secret");
+}
+
+#[tokio::test]
+async fn a_good_blob_is_not_written_again() {
+    let Sample { blobs, folder, .. } = &sample();
+    let id = blobs.put(b"secret").await.unwrap();
+    let inode = || fs::metadata(folder.join(id.as_str())).unwrap().ino();
+    let before = inode();
+    blobs.put(b"secret").await.unwrap();
+    assert_eq!(inode(), before);
+}
+
+#[tokio::test]
+async fn a_resume_removes_unfinished_files() {
+    let Sample { blobs, folder, store, .. } = &sample();
+    let id = blobs.put(b"secret").await.unwrap();
+    fs::write(folder.join(".unfinished-x1"), b"sec").unwrap();
+    store.resume(&run()).map(drop).unwrap();
+    assert!(!folder.join(".unfinished-x1").exists());
+    assert_eq!(blobs.get(&id).await.unwrap(), b"secret");
+}

@@ -1,0 +1,19 @@
+//! The store from outside: its files, their damage, its locks and its index.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests stop where something is not as expected"
+)]
+
+mod blobs;
+mod conformance;
+mod damage;
+mod format;
+mod index;
+mod locks;
+mod samples;
+mod size;
+mod torn;

@@ -1,0 +1,206 @@
+# shellcheck shell=bash
+# What the scenarios share: a fresh cluster, kup with the lab's flags, assertions that count, and what must be true of
+# every upgraded cluster.
+#
+# Environment: KUP (target/release/kup), LAB, FROM, TO as for the lab, STATE (a new folder: kup's state directory),
+# FRESH=no to use the cluster that is up instead of making a new one.
+set -euo pipefail
+SCENARIO=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+LAB_COMMAND=$SCENARIO/../lab
+ROOT=$(readlink -f "$SCENARIO/../../..")
+KUP=${KUP:-$ROOT/target/release/kup}
+export LAB=${LAB:-/tmp/kup-lab} FROM=${FROM:-v1.19.16} TO=${TO:-v1.20.2}
+STATE=${STATE:-$(mktemp -d /tmp/kup-scenario.XXXXXX)} # kept, for a look at what happened
+N_RESUMES_MAX=5 # where nothing is killed on purpose
+N_PASSED=0
+N_FAILED=0
+KUP_PID=
+ENDED=no
+TYPES_DONE='["AttemptEnded","StepCompleted","StepSkipped","StepBlocked"]'
+
+[ -x "$KUP" ] || { echo "no kup at $KUP: cargo build --release, or set KUP" >&2; exit 2; }
+trap 'leave $?' EXIT
+trap 'exit 130' INT TERM HUP
+
+# Whatever ends a scenario, no kup of it stays behind, and an early end is not a success.
+leave() { # STATUS
+  [ -z "$KUP_PID" ] || kill -9 "$KUP_PID" 2>/dev/null || true
+  echo "kup's state and output are in $STATE" >&2
+  [ "$ENDED" = yes ] || echo "FAIL  the scenario ended early with status $1" >&2
+}
+
+say() { echo "== $(date +%T) $*"; }
+lab() { "$LAB_COMMAND" "$@"; }
+kubectl() { lab ssh cp1 kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+
+fresh_cluster() { # CONTROL_PLANES WORKERS
+  if [ "${FRESH:-yes}" = yes ]; then lab down; fi
+  lab up "$1" "$2"
+  mapfile -t NODES < <(for dir in "$LAB"/nodes/*/; do basename "$dir"; done)
+}
+
+# Assertions -----------------------------------------------------------------------------------------------------------
+
+# Runs a command and counts whether it succeeds: check "what must be true" COMMAND...
+check() {
+  local claim=$1
+  shift
+  if "$@"; then
+    N_PASSED=$((N_PASSED + 1))
+    echo "ok    $claim"
+  else
+    N_FAILED=$((N_FAILED + 1))
+    echo "FAIL  $claim"
+  fi
+}
+
+is() { # ACTUAL EXPECTED
+  [ "$1" = "$2" ] || { echo "      expected: $2"; echo "      actual:   $1"; return 1; }
+}
+
+is_at_least() { # ACTUAL MINIMUM
+  [ "$1" -ge "$2" ] || { echo "      expected at least $2, got $1"; return 1; }
+}
+
+summary() {
+  ENDED=yes
+  echo "$N_PASSED passed, $N_FAILED failed"
+  [ "$N_FAILED" = 0 ] && exit 0
+  exit 1
+}
+
+# kup ------------------------------------------------------------------------------------------------------------------
+
+start_arguments() {
+  printf '%s\n' start "$TO" --kubeconfig "$LAB/out/admin.conf" --ssh-user root --ssh-identity "$LAB/id" \
+    --ssh-option "UserKnownHostsFile=$LAB/out/known_hosts" --ignore-preflight-errors=SystemVerification --state-dir "$STATE" -y
+}
+
+# Starts the run, or resumes it if there is one, in the background; KUP_PID is its process.
+launch() {
+  local arguments
+  if [ -n "$(run_id)" ]; then
+    arguments=(resume @last --state-dir "$STATE" -y --reason 'the scenario goes on')
+  else
+    mapfile -t arguments < <(start_arguments)
+  fi
+  "$KUP" "${arguments[@]}" >>"$STATE/kup.out" 2>&1 </dev/null &
+  KUP_PID=$!
+}
+
+# Waits for the launched kup; EXIT_STATUS is how it ended.
+await_kup() {
+  EXIT_STATUS=0
+  wait "$KUP_PID" || EXIT_STATUS=$?
+  KUP_PID=
+}
+
+kup_runs() { [ -n "$KUP_PID" ] && kill -0 "$KUP_PID" 2>/dev/null; }
+
+run_id() { for dir in "$STATE"/runs/*/; do [ ! -e "$dir/journal" ] || basename "$dir"; done; }
+
+events() { "$KUP" history @last -o json --state-dir "$STATE" 2>/dev/null || true; }
+
+# Launches again as long as the run only rests (3) or a step failed and may be tried again (5).
+finish() {
+  local try
+  for try in $(seq "$N_RESUMES_MAX"); do
+    launch
+    await_kup
+    echo "   kup ended with $EXIT_STATUS"
+    case $EXIT_STATUS in 3 | 5) ;; *) break ;; esac
+  done
+  [ "$EXIT_STATUS" = 0 ] || { echo "   after $try launches, the end of $STATE/kup.out:"; tail -n 20 "$STATE/kup.out"; }
+}
+
+# Says whether the journal has a started attempt of the step without its end.
+is_open() { # STEP
+  events | jq -es --arg step "$1" --argjson done "$TYPES_DONE" \
+    'map(select(.step == $step and (.type == "AttemptStarted" or (.type as $t | $done | index($t))))) | last | .type == "AttemptStarted"' >/dev/null
+}
+
+is_completed() { # STEP
+  events | jq -es --arg step "$1" 'any(.[]; .step == $step and .type == "StepCompleted")' >/dev/null
+}
+
+n_adopted() { events | jq -s 'map(select(.type == "AttemptEnded" and .adopted)) | length'; }
+
+# What the nodes know of the run ---------------------------------------------------------------------------------------
+
+# The node's files seen from outside, which needs no SSH and is quick enough to catch a command while it runs.
+attempt_files() { # NODE PATTERN
+  find "$LAB/nodes/$1/root/var/lib/kup/attempts" -name "$2" 2>/dev/null | sort
+}
+
+runs_on_node() { # STEP, which ends in the node's name
+  local intent
+  while read -r intent; do
+    [ -e "${intent%.intent}.exit" ] || return 0
+  done < <(attempt_files "${1##*.}" "$1.*.intent")
+  return 1
+}
+
+n_attempts() { attempt_files "${1##*.}" "$1.*.intent" | wc -l; } # STEP
+
+every_intent_has_one_exit() { # NODE
+  is "$(attempt_files "$1" '*.exit' | sed 's/\.exit$//')" "$(attempt_files "$1" '*.intent' | sed 's/\.intent$//')"
+}
+
+configured_once() { # NODE PACKAGE
+  is "$(lab ssh "$1" "grep -c ' configure $2:amd64 ${TO#v}-' /var/log/dpkg.log || true")" 1
+}
+
+# What must be true of an upgraded cluster -------------------------------------------------------------------------------
+
+remember() { # PLACE
+  local node
+  mkdir -p "$STATE/$1"
+  for node in "${NODES[@]}"; do lab snapshot "$node" >"$STATE/$1/$node"; done
+}
+
+holds() { grep '^hold:' "$1" || true; }
+
+node_field() { kubectl get node "$1" -o "jsonpath='$2'"; } # NODE JSONPATH
+
+static_pod_versions() { # NODE
+  lab ssh "$1" "grep -ho 'image: .*kube-.*' /etc/kubernetes/manifests/*.yaml | sed 's/.*://' | sort -u"
+}
+
+running_versions() { # NODE: of the mirror pods, which show what really runs
+  kubectl get pods -n kube-system -l tier=control-plane --field-selector "spec.nodeName=$1" \
+    -o "jsonpath='{.items[*].spec.containers[*].image}'" | tr ' ' '\n' | grep kube- | sed 's/.*://' | sort -u
+}
+
+check_upgraded() {
+  local node
+  remember after
+  for node in "${NODES[@]}"; do
+    check "$node is Ready" is "$(node_field "$node" '{.status.conditions[?(@.type=="Ready")].status}')" True
+    check "$node is schedulable" is "$(node_field "$node" '{.spec.unschedulable}')" ''
+    check "$node has a kubelet at $TO" is "$(node_field "$node" '{.status.nodeInfo.kubeletVersion}')" "$TO"
+    check "$node has its holds as before" is "$(holds "$STATE/after/$node")" "$(holds "$STATE/before/$node")"
+    check "$node keeps the attempts" is_at_least "$(attempt_files "$node" '*.intent' | wc -l)" 1
+    check "$node has one outcome for each intent" every_intent_has_one_exit "$node"
+    case $node in
+      cp*)
+        check "$node has manifests at $TO" is "$(static_pod_versions "$node")" "$TO"
+        check "$node runs static pods at $TO" is "$(running_versions "$node")" "$TO" ;;
+    esac
+  done
+  check "kubeadm-config is at $TO" is "$(kubectl get configmap kubeadm-config -n kube-system -o "jsonpath='{.data.ClusterConfiguration}'" | awk '/^kubernetesVersion:/ {print $2}')" "$TO"
+}
+
+# No command that had succeeded ran again.
+check_nothing_twice() {
+  local node package
+  for node in "${NODES[@]}"; do
+    for package in kubeadm kubelet kubectl; do
+      check "$node configured $package once" configured_once "$node" "$package"
+    done
+  done
+  check "no step succeeded twice" is "$(steps_succeeded_twice)" ''
+}
+
+steps_succeeded_twice() {
+  events | jq -rs '[.[] | select(.type == "AttemptEnded" and (.result | tostring | test("Succeeded"))) | .step] | group_by(.) | map(select(length > 1) | .[0]) | .[]'
+}
