@@ -1,6 +1,8 @@
 //! The suites.
 
 #[cfg(test)]
+mod host_contract;
+#[cfg(test)]
 mod sim_half_done;
 #[cfg(test)]
 mod sim_rig;
