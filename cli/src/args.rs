@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// 5 a step failed, the run can be resumed; 6 the run ended rolled back; 7 a rollback stopped; 8 another kup holds it; 9 a node cannot be
 /// reached; 10 the API server cannot be reached; 11 timeout; 12 the journal is damaged; 129, 130, 143 stopped by a signal, the run can be resumed.
 #[derive(Debug, Parser)]
-#[command(name = "kup", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "kup", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -108,6 +108,7 @@ pub(crate) enum SshAddress {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Upgrade {
     /// The version wanted, such as v1.36.2
+    #[arg(value_name = "VERSION")]
     pub(crate) version: String,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,

@@ -49,7 +49,8 @@ fn confirm(question: &str, yes: bool) -> Result<(), CliError> {
     }
     let refused = |message: &str| CliError::unchanged(Exit::Usage, message);
     if !std::io::stdin().is_terminal() {
-        return Err(refused("there is no terminal to ask you at").hint("say --yes to go on without being asked"));
+        return Err(refused("there is no terminal to ask you at")
+            .hint("say --yes to go on without being asked"));
     }
     eprint!("{question} [y/N] ");
     let mut answer = String::new();

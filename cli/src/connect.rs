@@ -48,7 +48,9 @@ pub(crate) fn reach(args: &ReachArgs, target: Version) -> Result<Reach, CliError
     };
     if let Some(sim) = &args.cluster {
         let spec = SimSpec::parse(sim, Some(&target));
-        let spec = spec.map_err(|e| CliError::unchanged(Exit::Usage, "cannot make this cluster").because(&e))?;
+        let spec = spec.map_err(|e| {
+            CliError::unchanged(Exit::Usage, "cannot make this cluster").because(&e)
+        })?;
         reach.kind = SIM.to_owned();
         reach.cluster = spec.to_string();
     }
@@ -64,10 +66,14 @@ fn absolute_path(path: &Path) -> Result<String, CliError> {
         return Err(CliError::unchanged(Exit::Usage, format!("there is no file {shown}")));
     }
     let absolute: Result<Vec<PathBuf>, _> = parts.iter().map(std::path::absolute).collect();
-    let absolute = absolute.map_err(|e| CliError::unchanged(Exit::Usage, format!("cannot use {shown}")).because(&e))?;
+    let absolute = absolute
+        .map_err(|e| CliError::unchanged(Exit::Usage, format!("cannot use {shown}")).because(&e))?;
     let joined = std::env::join_paths(absolute);
-    let joined = joined.map_err(|e| CliError::unchanged(Exit::Usage, format!("cannot use {shown}")).because(&e))?;
-    joined.into_string().map_err(|_| CliError::unchanged(Exit::Usage, format!("{shown} is not UTF-8")))
+    let joined = joined
+        .map_err(|e| CliError::unchanged(Exit::Usage, format!("cannot use {shown}")).because(&e))?;
+    joined
+        .into_string()
+        .map_err(|_| CliError::unchanged(Exit::Usage, format!("{shown} is not UTF-8")))
 }
 
 /// Connects. A simulated cluster lives in `sim_dir` and is made there when it is not there yet.
@@ -88,7 +94,11 @@ pub(crate) async fn connect(
 
 fn simulated(reach: &Reach, dir: &Path, clock: Arc<dyn Clock>) -> Result<SimWorld, CliError> {
     let failed = |e: &dyn std::error::Error| {
-        CliError::unchanged(Exit::Unexpected, format!("cannot use the simulated cluster in {}", dir.display())).because(e)
+        CliError::unchanged(
+            Exit::Unexpected,
+            format!("cannot use the simulated cluster in {}", dir.display()),
+        )
+        .because(e)
     };
     if dir.exists() {
         return SimWorld::open(dir, clock).map_err(|e| failed(&e));
@@ -107,11 +117,13 @@ impl Connected {
 
     /// Returns the machines at addresses that the journal remembers.
     pub(crate) fn hosts_at(&self, nodes: impl Iterator<Item = (String, String)>) -> Hosts {
-        nodes.filter(|(_, address)| !address.is_empty()).map(|(node, address)| {
-            let host = self.host(&node, &address);
-            (node, (address, host))
-        })
-        .collect()
+        nodes
+            .filter(|(_, address)| !address.is_empty())
+            .map(|(node, address)| {
+                let host = self.host(&node, &address);
+                (node, (address, host))
+            })
+            .collect()
     }
 
     fn host(&self, node: &str, address: &str) -> Arc<dyn Host> {

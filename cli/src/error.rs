@@ -137,7 +137,8 @@ impl From<StoreError> for CliError {
 
 impl From<ConnectError> for CliError {
     fn from(error: ConnectError) -> Self {
-        Self::of(Exit::Usage, &error).hint("name the kubeconfig with --kubeconfig and its context with --context")
+        Self::of(Exit::Usage, &error)
+            .hint("name the kubeconfig with --kubeconfig and its context with --context")
     }
 }
 
@@ -176,16 +177,19 @@ impl From<InventoryError> for CliError {
         match error {
             InventoryError::Cluster(error) => error.into(),
             InventoryError::Machines(mut failed) => {
-                let others: Vec<String> =
-                    failed.iter().skip(1).map(|(node, error)| format!("also {node}: {error}")).collect();
+                let others: Vec<String> = failed
+                    .iter()
+                    .skip(1)
+                    .map(|(node, error)| format!("also {node}: {error}"))
+                    .collect();
                 let first = failed.swap_remove(0).1;
                 let mut made = Self::from(first);
                 made.causes.extend(others);
                 made
             }
-            InventoryError::Config(_) | InventoryError::Version { .. } | InventoryError::NoAddress(_) => {
-                Self::of(Exit::Usage, &error)
-            }
+            InventoryError::Config(_)
+            | InventoryError::Version { .. }
+            | InventoryError::NoAddress(_) => Self::of(Exit::Usage, &error),
         }
     }
 }

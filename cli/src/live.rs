@@ -52,7 +52,9 @@ impl Screen {
         let Ok(mut bars) = self.bars.lock() else { return };
         let bar = bars.entry(target.clone()).or_insert_with(|| {
             let bar = lines.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}")
+            {
                 bar.set_style(style);
             }
             bar.enable_steady_tick(Duration::from_millis(120));
@@ -73,12 +75,16 @@ impl Screen {
 }
 
 fn targets(plan: &Plan) -> BTreeMap<StepId, (String, String)> {
-    plan.steps().map(|(stage, step)| (step.id.clone(), (stage.target.clone(), step.title.clone()))).collect()
+    plan.steps()
+        .map(|(stage, step)| (step.id.clone(), (stage.target.clone(), step.title.clone())))
+        .collect()
 }
 
 impl Progress for Screen {
     fn entry(&self, entry: &Entry) {
-        if let (Event::RollbackStarted(rollback), Ok(mut known)) = (&entry.event, self.targets.lock()) {
+        if let (Event::RollbackStarted(rollback), Ok(mut known)) =
+            (&entry.event, self.targets.lock())
+        {
             known.extend(targets(&rollback.plan));
         }
         if let Some(step) = entry.event.step() {
@@ -88,9 +94,13 @@ impl Progress for Screen {
             let (name, what) = describe(&entry.event);
             let step = entry.event.step().map(ToString::to_string).unwrap_or_default();
             let what = what.lines().collect::<Vec<_>>().join(" ");
-            self.line(&format!("{} {name:<15} {step:<28} {what}", entry.time.to_utc().format("%H:%M:%S")));
+            self.line(&format!(
+                "{} {name:<15} {step:<28} {what}",
+                entry.time.to_utc().format("%H:%M:%S")
+            ));
         }
-        if let Event::StepCompleted(_) | Event::StepSkipped(_) | Event::StepBlocked(_) = &entry.event
+        if let Event::StepCompleted(_) | Event::StepSkipped(_) | Event::StepBlocked(_) =
+            &entry.event
             && let Some(step) = entry.event.step()
         {
             self.settle(step);
@@ -105,7 +115,9 @@ impl Progress for Screen {
 /// On a terminal the live lines show what is going on; only what ends or needs attention gets a line of its own.
 fn is_worth_a_line(event: &Event, live: bool) -> bool {
     match event {
-        Event::StepObserved(observed) => !live || matches!(observed.found, Found::Foreign { .. } | Found::Between { .. }),
+        Event::StepObserved(observed) => {
+            !live || matches!(observed.found, Found::Foreign { .. } | Found::Between { .. })
+        }
         Event::StepPrepared(_) | Event::AttemptStarted(_) | Event::AttemptEnded(_) => !live,
         Event::RunStarted(_)
         | Event::RunResumed(_)

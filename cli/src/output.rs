@@ -6,7 +6,11 @@ use crate::args::Format;
 use crate::error::{CliError, Exit};
 
 /// Prints one thing: `table` for people, else the thing itself.
-pub(crate) fn print(format: Format, thing: &impl Serialize, table: impl FnOnce() -> String) -> Result<(), CliError> {
+pub(crate) fn print(
+    format: Format,
+    thing: &impl Serialize,
+    table: impl FnOnce() -> String,
+) -> Result<(), CliError> {
     let text = match format {
         Format::Table => table(),
         Format::Json => serde_json::to_string_pretty(thing).map_err(|e| unprintable(&e))? + "\n",
@@ -16,7 +20,11 @@ pub(crate) fn print(format: Format, thing: &impl Serialize, table: impl FnOnce()
 }
 
 /// Prints a list: one JSON object a line.
-pub(crate) fn print_lines<T: Serialize>(format: Format, things: &[T], table: impl FnOnce() -> String) -> Result<(), CliError> {
+pub(crate) fn print_lines<T: Serialize>(
+    format: Format,
+    things: &[T],
+    table: impl FnOnce() -> String,
+) -> Result<(), CliError> {
     if format != Format::Json {
         return print(format, &things, table);
     }

@@ -24,7 +24,9 @@ impl Clock for SystemClock {
     fn since_boot(&self) -> u64 {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
+        seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else uses")]
@@ -45,7 +47,8 @@ pub(crate) fn operator() -> String {
 pub(crate) fn new_run_id(now: Timestamp) -> Result<RunId, InvalidId> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut chance = rand::rng();
-    let letter = |_| char::from(*LETTERS.get(chance.random_range(0..LETTERS.len())).unwrap_or(&b'a'));
+    let letter =
+        |_| char::from(*LETTERS.get(chance.random_range(0..LETTERS.len())).unwrap_or(&b'a'));
     let letters: String = (0..7).map(letter).collect();
     format!("{}-{letters}", now.to_utc().format("%Y%m%d")).parse()
 }
@@ -60,7 +63,10 @@ pub(crate) fn default_state_dir() -> Result<PathBuf, CliError> {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line reads the environment here and nowhere else")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line reads the environment here and nowhere else"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kup_core::catalog::Catalog;
 use kup_core::clock::Clock;
-use kup_core::engine::{Engine, Parts, Rest};
 use kup_core::decide::Mode;
+use kup_core::engine::{Engine, Parts, Rest};
 use kup_core::event::{Event, Outcome, PauseReason, RunStarted};
 use kup_core::id::RunId;
 use kup_core::journal::{Journal, NewEntry};
@@ -75,16 +75,27 @@ impl Session {
     }
 
     /// Reads a run without holding it.
-    pub(crate) fn read(&self, run: &RunId) -> Result<(RunState, Vec<kup_core::event::Entry>), CliError> {
+    pub(crate) fn read(
+        &self,
+        run: &RunId,
+    ) -> Result<(RunState, Vec<kup_core::event::Entry>), CliError> {
         let history = self.store.read(run)?;
         let state = self.fold(run, &history.entries)?;
         Ok((state, history.entries))
     }
 
     /// Folds entries; one that does not fit is damage.
-    pub(crate) fn fold(&self, run: &RunId, entries: &[kup_core::event::Entry]) -> Result<RunState, CliError> {
+    pub(crate) fn fold(
+        &self,
+        run: &RunId,
+        entries: &[kup_core::event::Entry],
+    ) -> Result<RunState, CliError> {
         RunState::replay(entries).map_err(|error| {
-            CliError::unchanged(Exit::Damaged, format!("the journal of run {run} does not make sense")).because(&error)
+            CliError::unchanged(
+                Exit::Damaged,
+                format!("the journal of run {run} does not make sense"),
+            )
+            .because(&error)
         })
     }
 }
@@ -110,7 +121,11 @@ pub(crate) struct Making<'a> {
 
 impl Driver {
     /// Wires a held journal to cluster and machines.
-    pub(crate) fn new(making: Making<'_>, state: RunState, journal: FileJournal) -> Result<Self, CliError> {
+    pub(crate) fn new(
+        making: Making<'_>,
+        state: RunState,
+        journal: FileJournal,
+    ) -> Result<Self, CliError> {
         let Making { session, connected, hosts, run, mut catalog, is_over } = making;
         let started = &state.started;
         let owner = Owner {
@@ -129,7 +144,9 @@ impl Driver {
         let world = Arc::new(World::new(Arc::clone(&connected.cluster), hosts, expected));
         kup_steps::activity::add_all(&mut catalog, &world);
         let listening = crate::signals::listen();
-        let signals = listening.map_err(|e| CliError::new(Exit::Unexpected, "cannot listen for signals").because(&e))?;
+        let signals = listening.map_err(|e| {
+            CliError::new(Exit::Unexpected, "cannot listen for signals").because(&e)
+        })?;
         let screen = Arc::new(live::Screen::new(&state));
         let parts = Parts {
             catalog,

@@ -134,11 +134,14 @@ fn in_wave(
         .filter(|(_, (_, record))| matches!(record.state, StepState::Blocked(_)))
         .map(|(_, (step, _))| step.id.clone())
         .collect();
-    let mut under_way = open().filter(|(stage, _)| is_begun(state, stage)).count();
+    // A stage is under way from the moment its first look is sent off, before any entry tells of it.
+    let is_under_way =
+        |stage: &Stage, step: &StepSpec| is_begun(state, stage) || busy.contains(&step.id);
+    let mut under_way = open().filter(|(stage, (step, _))| is_under_way(stage, step)).count();
     let mut actions = Vec::new();
     let mut waits = Vec::new();
     for (stage, (step, record)) in open() {
-        if !is_begun(state, stage) && !busy.contains(&step.id) {
+        if !is_under_way(stage, step) {
             if !blocked.is_empty() || under_way >= wave.max_parallel as usize {
                 continue;
             }

@@ -90,6 +90,6 @@ fn write(raw: &mut File, bytes: &[u8]) -> Result<Duration, Box<dyn Error>> {
 fn entry() -> Result<NewEntry, Box<dyn Error>> {
     let step = "kubelet-restart.node-1.example.com".parse()?;
     let evidence = "kubelet v1.34.1 answers, the node is Ready for 10 s".into();
-    let event = Event::StepCompleted(StepCompleted { step, evidence });
+    let event = Event::StepCompleted(StepCompleted { step, evidence, left: Vec::new() });
     Ok(NewEntry { time: Timestamp(1_795_415_000_000_000_000), since_boot: 1, event })
 }

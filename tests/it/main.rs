@@ -1,12 +1,16 @@
 //! The suites.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a suite says by panicking what is wrong"
+)]
 
-#[cfg(test)]
+mod cluster_contract;
 mod host_contract;
-#[cfg(test)]
+mod sim_crash;
 mod sim_half_done;
-#[cfg(test)]
 mod sim_rig;
-#[cfg(test)]
 mod sim_upgrade;
-#[cfg(test)]
 mod sim_world;

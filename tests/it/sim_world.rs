@@ -155,3 +155,62 @@ async fn five_hundred_nodes_are_born_and_listed_quickly() {
     println!("500 nodes took {taken:?}");
     assert!(taken.as_secs() < 5, "{taken:?}");
 }
+
+#[tokio::test]
+async fn a_slow_world_has_what_its_description_asks_for() {
+    let mut spec = SimSpec::parse("sim:1x1@v1.35.6", None).unwrap();
+    (spec.speed, spec.empty_dir, spec.bare_pod) = (0.1, true, true);
+    let rig = Rig::of(&spec).await;
+    let pods = rig.cluster().pods_on("w1").await.unwrap();
+    assert!(pods.iter().any(|pod| !pod.empty_dirs.is_empty()));
+    assert!(pods.iter().any(|pod| pod.controller.is_none()));
+    rig.start("w1", script::REPOSITORY, &["v1.36"]).await;
+    rig.clock.forward(150);
+    let key = "minor:/etc/apt/sources.list.d/kubernetes.list";
+    assert_eq!(rig.value("w1", script::PACKAGES, key).await, "v1.35");
+    rig.clock.forward(100);
+    assert_eq!(rig.value("w1", script::PACKAGES, key).await, "v1.36");
+}
+
+#[tokio::test]
+async fn a_node_of_another_run_is_taken_only_when_that_run_is_over() {
+    let rig = Rig::new("sim:1x1@v1.35.6").await;
+    let host = rig.host("w1");
+    let owner = |run: &str, epoch| kup_steps::host::Owner {
+        cluster: "c".to_owned(),
+        run: run.parse().unwrap(),
+        epoch: Epoch(epoch),
+        operator: "me@here".to_owned(),
+    };
+    let other = owner("20261123-bbbbbbb", 1);
+    let refused = host.claim(&other, &|_| false).await;
+    assert!(matches!(refused, Err(HostError::Owned { .. })), "{refused:?}");
+    host.claim(&owner(RUN, 3), &|_| false).await.unwrap();
+    assert!(host.claim(&owner(RUN, 2), &|_| true).await.is_err());
+    host.claim(&other, &|run| run == RUN).await.unwrap();
+    let shown = rig.value("w1", script::FACTS, "owner").await;
+    assert!(shown.contains("run=20261123-bbbbbbb"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_who_open_one_world_lose_nothing_of_each_other() {
+    let rig = Rig::new("sim:1x4@v1.35.6").await;
+    let counters = (1..=4).map(|number| {
+        let world = SimWorld::open(&rig.path(), rig.clock.clone()).unwrap();
+        tokio::spawn(async move {
+            for round in 0..20 {
+                let data = [("round".to_owned(), round.to_string())].into();
+                let name = format!("map-{number}");
+                world.cluster().put_config_map(&name, &data, None).await.unwrap();
+                world.fail_next(&format!("w{number}"), &format!("script-{round}"), 1).unwrap();
+            }
+        })
+    });
+    for counter in counters.collect::<Vec<_>>() {
+        counter.await.unwrap();
+    }
+    for number in 1..=4 {
+        let map = rig.cluster().config_map(&format!("map-{number}")).await.unwrap().unwrap();
+        assert_eq!(map.data["round"], "19");
+    }
+}

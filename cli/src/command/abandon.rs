@@ -17,7 +17,10 @@ pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliErro
         return Ok(Exit::Done);
     }
     if args.reason.trim().is_empty() {
-        return Err(CliError::unchanged(Exit::Usage, "say why with --reason; it is kept in the history"));
+        return Err(CliError::unchanged(
+            Exit::Usage,
+            "say why with --reason; it is kept in the history",
+        ));
     }
     let (mut driver, _cluster_lock) = take_over(&session, &run).await?;
     let reason = format!("{}: {}", session.operator, args.reason);

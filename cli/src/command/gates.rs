@@ -31,7 +31,9 @@ pub(crate) async fn ask_all(
     let mut answers = Vec::new();
     for spec in &plan.gates {
         let gate = catalog.gate(&spec.gate);
-        let gate = gate.map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot check the plan").because(&e))?;
+        let gate = gate.map_err(|e| {
+            CliError::unchanged(Exit::Unexpected, "cannot check the plan").because(&e)
+        })?;
         let verdict = gate.check(&spec.params).await.unwrap_or_else(|error| Verdict::Block {
             evidence: error.to_record().to_string(),
             remedy: "make it answer, then try again".to_owned(),
@@ -51,7 +53,11 @@ pub(crate) fn catalog(
     kup_steps::gate::add_all(&mut catalog, inventory);
     catalog.add_gate(Arc::new(JournalRoom { dir: session.state_dir.clone() }));
     let unfinished = session.index().unfinished(&session.store, &inventory.cluster.uid)?;
-    let owners = inventory.nodes.iter().map(|n| (n.node.name.clone(), n.facts.owner.clone().unwrap_or_default())).collect();
+    let owners = inventory
+        .nodes
+        .iter()
+        .map(|n| (n.node.name.clone(), n.facts.owner.clone().unwrap_or_default()))
+        .collect();
     let is_over = session.is_over(take_over);
     catalog.add_gate(Arc::new(NoUnfinishedRun { unfinished, owners, is_over }));
     Ok(catalog)
@@ -70,13 +76,19 @@ impl Gate for JournalRoom {
     async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
         let shown = self.dir.display();
         let seen = rustix::fs::statvfs(&self.dir);
-        let seen = seen.map_err(|e| ActivityError::permanent(format!("cannot look at {shown}")).because(&e))?;
+        let seen = seen
+            .map_err(|e| ActivityError::permanent(format!("cannot look at {shown}")).because(&e))?;
         let free = seen.f_bavail.saturating_mul(seen.f_frsize) / (1024 * 1024);
         Ok(if free >= JOURNAL_MIB {
             Verdict::Pass { evidence: format!("{shown} has {free} MiB free") }
         } else {
-            let evidence = format!("{shown} has {free} MiB free, {JOURNAL_MIB} MiB are needed for journal and backups");
-            Verdict::Block { evidence, remedy: "make room, or name another folder with --state-dir".to_owned() }
+            let evidence = format!(
+                "{shown} has {free} MiB free, {JOURNAL_MIB} MiB are needed for journal and backups"
+            );
+            Verdict::Block {
+                evidence,
+                remedy: "make room, or name another folder with --state-dir".to_owned(),
+            }
         })
     }
 }
@@ -95,8 +107,14 @@ impl Gate for NoUnfinishedRun {
 
     async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
         if let Some(run) = self.unfinished.first() {
-            let evidence = format!("run {} of this cluster, to {}, is not finished: it is {}", run.run, run.to, run.status);
-            let remedy = format!("`kup resume {0}`, `kup rollback {0}` or `kup abandon {0} --reason TEXT`", run.run);
+            let evidence = format!(
+                "run {} of this cluster, to {}, is not finished: it is {}",
+                run.run, run.to, run.status
+            );
+            let remedy = format!(
+                "`kup resume {0}`, `kup rollback {0}` or `kup abandon {0} --reason TEXT`",
+                run.run
+            );
             return Ok(Verdict::Block { evidence, remedy });
         }
         let foreign = self.owners.iter().find_map(|(node, owner)| {
@@ -104,10 +122,14 @@ impl Gate for NoUnfinishedRun {
             (!(self.is_over)(run)).then(|| (node, run, owner))
         });
         Ok(match foreign {
-            None => Verdict::Pass { evidence: "no unfinished run is known here or on the nodes".to_owned() },
+            None => Verdict::Pass {
+                evidence: "no unfinished run is known here or on the nodes".to_owned(),
+            },
             Some((node, run, owner)) => Verdict::Block {
                 evidence: format!("{node} belongs to run {run} of another machine: {owner}"),
-                remedy: format!("finish it where it was started; if that is not possible any more, say `--take-over {run}`"),
+                remedy: format!(
+                    "finish it where it was started; if that is not possible any more, say `--take-over {run}`"
+                ),
             },
         })
     }

@@ -18,17 +18,23 @@ pub(super) async fn run(global: &Global, args: &Logs) -> Result<Exit, CliError> 
         CliError::unchanged(Exit::Usage, format!("run {run} has no step `{}`", args.step))
             .hint(format!("`kup show {run}` lists its steps"))
     })?;
-    let wanted = record.outputs.iter().filter(|(attempt, _)| args.attempt.is_none_or(|n| n == *attempt));
+    let wanted =
+        record.outputs.iter().filter(|(attempt, _)| args.attempt.is_none_or(|n| n == *attempt));
     let mut printed = false;
     for (attempt, blob) in wanted {
         let bytes = session.store.blobs(&run).get(blob).await;
-        let bytes = bytes.map_err(|e| CliError::unchanged(Exit::Damaged, "cannot read the output").because(&e))?;
+        let bytes = bytes.map_err(|e| {
+            CliError::unchanged(Exit::Damaged, "cannot read the output").because(&e)
+        })?;
         eprintln!("--- {} attempt {attempt}", args.step);
         output::write_bytes(&bytes)?;
         printed = true;
     }
     if !printed {
-        eprintln!("Step {} has no output: it runs no command on a node, or none of its attempts has ended.", args.step);
+        eprintln!(
+            "Step {} has no output: it runs no command on a node, or none of its attempts has ended.",
+            args.step
+        );
     }
     Ok(Exit::Done)
 }

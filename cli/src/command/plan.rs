@@ -19,7 +19,8 @@ struct Shown<'a> {
 pub(super) async fn run(global: &Global, args: &Upgrade) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     let scratch = new_run_id(session.clock.now());
-    let scratch = scratch.map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot name this").because(&e))?;
+    let scratch = scratch
+        .map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot name this").because(&e))?;
     let sim_dir = session.state_dir.join(format!("plan-{scratch}"));
     let planned = prepare(&session, args, (&sim_dir, None)).await;
     discard(&sim_dir);

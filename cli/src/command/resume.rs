@@ -46,27 +46,38 @@ pub(super) async fn take_over(
     let machines = state.started.machines.iter().map(|m| (m.name.clone(), m.address.clone()));
     let hosts = connected.hosts_at(machines);
     let catalog = catalog(session, &connected, &state).await?;
-    let making = Making { session, connected: &connected, hosts, run: run.clone(), catalog, is_over };
+    let making =
+        Making { session, connected: &connected, hosts, run: run.clone(), catalog, is_over };
     Ok((Driver::new(making, state, journal)?, lock))
 }
 
 /// Gates are asked again only when the process died before their answers were on stable storage.
-async fn catalog(session: &Session, connected: &Connected, state: &RunState) -> Result<Catalog, CliError> {
+async fn catalog(
+    session: &Session,
+    connected: &Connected,
+    state: &RunState,
+) -> Result<Catalog, CliError> {
     if state.gates_are_open() {
         return Ok(Catalog::new());
     }
     let nodes = connected.cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
     let target = state.plan.to.parse();
-    let target = target.map_err(|e| CliError::unchanged(Exit::Damaged, "the plan names no version").because(&e))?;
+    let target = target
+        .map_err(|e| CliError::unchanged(Exit::Damaged, "the plan names no version").because(&e))?;
     let now = session.clock.now();
     let inventory =
-        kup_steps::inventory::collect(connected.cluster.as_ref(), &nodes, &hosts, (target, now)).await?;
+        kup_steps::inventory::collect(connected.cluster.as_ref(), &nodes, &hosts, (target, now))
+            .await?;
     super::gates::catalog(session, &Arc::new(inventory), None)
 }
 
 /// Reaches the cluster as the run's first event says.
-pub(super) async fn reconnect(session: &Session, run: &RunId, state: &RunState) -> Result<Connected, CliError> {
+pub(super) async fn reconnect(
+    session: &Session,
+    run: &RunId,
+    state: &RunState,
+) -> Result<Connected, CliError> {
     let sim_dir = session.sim_dir(run);
     connect(state.started.reach.clone(), &sim_dir, Arc::clone(&session.clock)).await
 }
@@ -77,7 +88,12 @@ pub(super) fn resumed(session: &Session, reason: String) -> Event {
 }
 
 /// Turns the flags into events; every blocked step needs a word.
-fn decisions(session: &Session, args: &Resume, run: &RunId, state: &RunState) -> Result<Vec<Event>, CliError> {
+fn decisions(
+    session: &Session,
+    args: &Resume,
+    run: &RunId,
+    state: &RunState,
+) -> Result<Vec<Event>, CliError> {
     let reason = args.reason.clone().unwrap_or_default();
     let mut events = Vec::new();
     let mut decided = Vec::new();
@@ -87,7 +103,12 @@ fn decisions(session: &Session, args: &Resume, run: &RunId, state: &RunState) ->
             let step = blocked_step(state, text)?;
             decided.push(step.clone());
             let (operator, reason) = (session.operator.clone(), reason.clone());
-            events.push(Event::OperatorDecided(OperatorDecided { step, decision, operator, reason }));
+            events.push(Event::OperatorDecided(OperatorDecided {
+                step,
+                decision,
+                operator,
+                reason,
+            }));
         }
     }
     for node in &args.skip {
@@ -95,10 +116,14 @@ fn decisions(session: &Session, args: &Resume, run: &RunId, state: &RunState) ->
         decided.extend(skipped.iter().filter_map(|event| event.step().cloned()));
         events.extend(skipped);
     }
-    let undecided: Vec<StepId> = show::blocked_steps(state).into_iter().filter(|id| !decided.contains(id)).collect();
+    let undecided: Vec<StepId> =
+        show::blocked_steps(state).into_iter().filter(|id| !decided.contains(id)).collect();
     if !undecided.is_empty() && events.is_empty() {
         let (message, records) = show::why(state);
-        let mut error = CliError::unchanged(Exit::Stopped, format!("run {run} waits for your decision: {message}"));
+        let mut error = CliError::unchanged(
+            Exit::Stopped,
+            format!("run {run} waits for your decision: {message}"),
+        );
         for record in records {
             error = error.record(&record);
         }
@@ -112,14 +137,20 @@ fn blocked_step(state: &RunState, text: &str) -> Result<StepId, CliError> {
     blocked.iter().find(|id| id.as_str() == text).cloned().ok_or_else(|| {
         let names: Vec<&str> = blocked.iter().map(StepId::as_str).collect();
         let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        CliError::unchanged(Exit::Usage, format!("`{text}` is not a blocked step of this run; blocked: {known}"))
+        CliError::unchanged(
+            Exit::Usage,
+            format!("`{text}` is not a blocked step of this run; blocked: {known}"),
+        )
     })
 }
 
 fn skipped_steps(state: &RunState, node: &str, reason: &str) -> Result<Vec<Event>, CliError> {
     let mut stages = state.plan.stages().filter(|stage| stage.target == node).peekable();
     if stages.peek().is_none() {
-        return Err(CliError::unchanged(Exit::Usage, format!("the run does nothing on a node `{node}`")));
+        return Err(CliError::unchanged(
+            Exit::Usage,
+            format!("the run does nothing on a node `{node}`"),
+        ));
     }
     let mut events = Vec::new();
     for stage in stages {
@@ -130,10 +161,15 @@ fn skipped_steps(state: &RunState, node: &str, reason: &str) -> Result<Vec<Event
         let open = stage.steps.iter().filter_map(|step| Some((step, state.step(&step.id)?)));
         for (step, record) in open.filter(|(_, record)| !record.is_settled()) {
             if record.open.is_some() && !matches!(record.state, StepState::Blocked(_)) {
-                let message = format!("step `{}` is under way, so its node cannot be left out now", step.id);
-                return Err(CliError::unchanged(Exit::Usage, message).hint("`kup resume` without --skip learns its outcome"));
+                let message =
+                    format!("step `{}` is under way, so its node cannot be left out now", step.id);
+                return Err(CliError::unchanged(Exit::Usage, message)
+                    .hint("`kup resume` without --skip learns its outcome"));
             }
-            events.push(Event::StepSkipped(StepSkipped { step: step.id.clone(), reason: reason.to_owned() }));
+            events.push(Event::StepSkipped(StepSkipped {
+                step: step.id.clone(),
+                reason: reason.to_owned(),
+            }));
         }
     }
     Ok(events)

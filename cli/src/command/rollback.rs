@@ -45,12 +45,20 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
 }
 
 /// Learns what is still under way, plans the way back, asks, and records it.
-async fn turn_back(global: &Global, args: &Rollback, session: &Session, driver: &mut Driver) -> Result<(), CliError> {
+async fn turn_back(
+    global: &Global,
+    args: &Rollback,
+    session: &Session,
+    driver: &mut Driver,
+) -> Result<(), CliError> {
     let unfinished = !is_finished(driver.engine.state());
     if unfinished {
         driver.engine.record(vec![resumed(session, "to roll back".to_owned())]).await?;
         if let Rest::Paused(reason) = driver.drive(Mode::Settle).await? {
-            return Err(CliError::new(Exit::Stopped, format!("stopped before the rollback: {reason:?}")));
+            return Err(CliError::new(
+                Exit::Stopped,
+                format!("stopped before the rollback: {reason:?}"),
+            ));
         }
     }
     let agreed = agree(global, args, driver).await;
@@ -73,13 +81,21 @@ async fn turn_back(global: &Global, args: &Rollback, session: &Session, driver: 
 
 async fn agree(global: &Global, args: &Rollback, driver: &Driver) -> Result<Plan, CliError> {
     let cluster = driver.world.cluster().await;
-    let cluster = cluster.map_err(|e| CliError::unchanged(Exit::Api, "cannot plan the way back").because(&e))?;
+    let cluster = cluster
+        .map_err(|e| CliError::unchanged(Exit::Api, "cannot plan the way back").because(&e))?;
     let nodes = cluster.nodes().await?;
     let state = driver.engine.state();
     let (plan, class) = rollback(state, &nodes)?;
-    show(&Global { state_dir: None, output: Format::Table, verbose: global.verbose }, (&plan, class), state)?;
+    show(
+        &Global { state_dir: None, output: Format::Table, verbose: global.verbose },
+        (&plan, class),
+        state,
+    )?;
     let endpoint = &state.started.cluster.endpoint;
-    confirm(&format!("Take the cluster at {endpoint} back from {} to {}?", plan.from, plan.to), args.yes)?;
+    confirm(
+        &format!("Take the cluster at {endpoint} back from {} to {}?", plan.from, plan.to),
+        args.yes,
+    )?;
     Ok(plan)
 }
 
@@ -93,7 +109,9 @@ fn show(global: &Global, (plan, class): (&Plan, Class), state: &RunState) -> Res
 fn must_be_newest(session: &Session, run: &RunId, seen: &RunState) -> Result<(), CliError> {
     let summaries = session.index().summaries(&session.store)?;
     let started = |summary: &&kup_store::RunSummary| {
-        summary.cluster_uid == seen.started.cluster.uid && summary.run != *run && summary.started > seen.started_at
+        summary.cluster_uid == seen.started.cluster.uid
+            && summary.run != *run
+            && summary.started > seen.started_at
     };
     let over = matches!(seen.status, Status::Finished(kup_core::event::Outcome::Abandoned));
     match summaries.iter().find(started) {

@@ -17,7 +17,8 @@ use crate::wiring::{Driver, Making, Session, begin, conclude, discard};
 pub(super) async fn run(global: &Global, args: &Start) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     let run = new_run_id(session.clock.now());
-    let run = run.map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot name a run").because(&e))?;
+    let run =
+        run.map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot name a run").because(&e))?;
     let agreed = agree(&session, args, &run).await;
     let planned = match agreed {
         Ok(Some(planned)) => planned,
@@ -38,7 +39,9 @@ async fn agree(session: &Session, args: &Start, run: &RunId) -> Result<Option<Pl
     let sim_dir = session.sim_dir(run);
     if args.upgrade.reach.cluster.is_some() {
         let made = std::fs::create_dir_all(session.run_dir(run));
-        made.map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot make the run's folder").because(&e))?;
+        made.map_err(|e| {
+            CliError::unchanged(Exit::Unexpected, "cannot make the run's folder").because(&e)
+        })?;
     }
     let planned = prepare(session, &args.upgrade, (&sim_dir, args.take_over.clone())).await?;
     eprint!("{}", plan_table(&planned.plan, &planned.inventory.cluster.endpoint));
@@ -51,18 +54,33 @@ async fn agree(session: &Session, args: &Start, run: &RunId) -> Result<Option<Pl
         return Ok(None);
     }
     let endpoint = &planned.inventory.cluster.endpoint;
-    confirm(&format!("Upgrade the cluster at {endpoint} from {} to {}?", planned.plan.from, planned.plan.to), args.yes)?;
+    confirm(
+        &format!(
+            "Upgrade the cluster at {endpoint} from {} to {}?",
+            planned.plan.from, planned.plan.to
+        ),
+        args.yes,
+    )?;
     Ok(Some(planned))
 }
 
-async fn drive(session: &Session, args: &Start, run: RunId, planned: Planned) -> Result<Exit, CliError> {
+async fn drive(
+    session: &Session,
+    args: &Start,
+    run: RunId,
+    planned: Planned,
+) -> Result<Exit, CliError> {
     let Planned { connected, hosts, inventory, plan, gates } = planned;
     let _cluster_lock = session.store.lock_cluster(&inventory.cluster.uid, &run)?;
     let started = RunStarted {
         kup_version: VERSION.to_owned(),
         operator: session.operator.clone(),
         cluster: inventory.cluster.clone(),
-        machines: inventory.nodes.iter().map(kup_steps::inventory::NodeInventory::identity).collect(),
+        machines: inventory
+            .nodes
+            .iter()
+            .map(kup_steps::inventory::NodeInventory::identity)
+            .collect(),
         reach: connected.reach.clone(),
         until: args.until.map(|Until::ControlPlane| UNTIL_CONTROL_PLANE.to_owned()),
         plan,
@@ -71,7 +89,8 @@ async fn drive(session: &Session, args: &Start, run: RunId, planned: Planned) ->
     let (journal, state) = begin(session, &run, started, gates)?;
     eprintln!("Run {run} began. Ctrl-C rests it; `kup resume {run}` goes on.");
     let catalog = Catalog::new();
-    let making = Making { session, connected: &connected, hosts, run: run.clone(), catalog, is_over };
+    let making =
+        Making { session, connected: &connected, hosts, run: run.clone(), catalog, is_over };
     let mut driver = Driver::new(making, state, journal)?;
     let rest = driver.drive(Mode::Go).await?;
     conclude(&driver, &run, rest)

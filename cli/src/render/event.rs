@@ -1,6 +1,8 @@
 //! An event in a sentence, for people who were not there.
 
-use kup_core::event::{AttemptResult, Event, Found, OperatorDecision, Outcome, PauseReason, Settlement, Verdict};
+use kup_core::event::{
+    AttemptResult, Event, Found, OperatorDecision, Outcome, PauseReason, Settlement, Verdict,
+};
 
 /// Returns the event's name and what it says.
 pub(crate) fn describe(event: &Event) -> (&'static str, String) {
@@ -8,14 +10,33 @@ pub(crate) fn describe(event: &Event) -> (&'static str, String) {
         Event::RunStarted(e) => {
             let n_steps = e.plan.steps().count();
             let (from, to, by) = (&e.plan.from, &e.plan.to, &e.operator);
-            ("RunStarted", format!("{from} to {to}, {n_steps} steps on {} nodes, by {by} with kup {}", e.machines.len(), e.kup_version))
+            (
+                "RunStarted",
+                format!(
+                    "{from} to {to}, {n_steps} steps on {} nodes, by {by} with kup {}",
+                    e.machines.len(),
+                    e.kup_version
+                ),
+            )
         }
-        Event::RunResumed(e) => ("RunResumed", format!("by {} with kup {}{}", e.operator, e.kup_version, because(&e.reason))),
+        Event::RunResumed(e) => (
+            "RunResumed",
+            format!("by {} with kup {}{}", e.operator, e.kup_version, because(&e.reason)),
+        ),
         Event::GateChecked(e) => ("GateChecked", format!("{}: {}", e.gate, verdict(&e.verdict))),
         Event::StepObserved(e) => ("StepObserved", found(&e.found)),
         Event::StepPrepared(e) => ("StepPrepared", prepared(e)),
-        Event::AttemptStarted(e) => ("AttemptStarted", format!("attempt {}, waited for until {}", e.attempt, e.deadline.to_utc().format("%H:%M:%S"))),
-        Event::AttemptSettled(e) => ("AttemptSettled", format!("attempt {}: {}", e.attempt, settlement(&e.settlement))),
+        Event::AttemptStarted(e) => (
+            "AttemptStarted",
+            format!(
+                "attempt {}, waited for until {}",
+                e.attempt,
+                e.deadline.to_utc().format("%H:%M:%S")
+            ),
+        ),
+        Event::AttemptSettled(e) => {
+            ("AttemptSettled", format!("attempt {}: {}", e.attempt, settlement(&e.settlement)))
+        }
         Event::AttemptEnded(e) => {
             let adopted = if e.adopted { "; outcome adopted from an earlier process" } else { "" };
             let result = match &e.result {
@@ -26,7 +47,14 @@ pub(crate) fn describe(event: &Event) -> (&'static str, String) {
         }
         Event::RetryScheduled(e) => {
             let at = e.at.to_utc().format("%H:%M:%S");
-            ("RetryScheduled", format!("not before {at}; {} did not work: {}", format!("{:?}", e.doing).to_lowercase(), e.error))
+            (
+                "RetryScheduled",
+                format!(
+                    "not before {at}; {} did not work: {}",
+                    format!("{:?}", e.doing).to_lowercase(),
+                    e.error
+                ),
+            )
         }
         Event::StepCompleted(e) => ("StepCompleted", e.evidence.clone()),
         Event::StepSkipped(e) => ("StepSkipped", e.reason.clone()),
@@ -41,10 +69,24 @@ pub(crate) fn describe(event: &Event) -> (&'static str, String) {
         }
         Event::RollbackStarted(e) => {
             let n_steps = e.plan.steps().count();
-            ("RollbackStarted", format!("{} back to {}, {n_steps} steps, by {}{}", e.plan.from, e.plan.to, e.operator, because(&e.reason)))
+            (
+                "RollbackStarted",
+                format!(
+                    "{} back to {}, {n_steps} steps, by {}{}",
+                    e.plan.from,
+                    e.plan.to,
+                    e.operator,
+                    because(&e.reason)
+                ),
+            )
         }
-        Event::RunFinished(e) => ("RunFinished", format!("{}{}", outcome(e.outcome), because(&e.reason))),
-        Event::Opaque(e) => ("Opaque", format!("an event of a newer kup (type {}, version {})", e.type_id, e.type_version)),
+        Event::RunFinished(e) => {
+            ("RunFinished", format!("{}{}", outcome(e.outcome), because(&e.reason)))
+        }
+        Event::Opaque(e) => (
+            "Opaque",
+            format!("an event of a newer kup (type {}, version {})", e.type_id, e.type_version),
+        ),
     }
 }
 
@@ -90,11 +132,15 @@ fn prepared(prepared: &kup_core::event::StepPrepared) -> String {
 
 fn settlement(settlement: &Settlement) -> String {
     match settlement {
-        Settlement::NotStarted => "the node has no trace of it; the same attempt is sent again".to_owned(),
+        Settlement::NotStarted => {
+            "the node has no trace of it; the same attempt is sent again".to_owned()
+        }
         Settlement::Running => "it still runs on the node; adopted".to_owned(),
         Settlement::Ended => "it ended on the node; its outcome is adopted".to_owned(),
         Settlement::Lost { what } => format!("it began and is gone without an outcome: {what}"),
-        Settlement::Untraceable => "it leaves no trace to ask for; the world is looked at".to_owned(),
+        Settlement::Untraceable => {
+            "it leaves no trace to ask for; the world is looked at".to_owned()
+        }
     }
 }
 

@@ -22,7 +22,10 @@ pub(crate) fn runs_table(runs: &[RunSummary]) -> String {
             run.operator.clone(),
         ]
     };
-    table(&["RUN", "STARTED (UTC)", "TOOK", "STATUS", "VERSIONS", "CLUSTER", "OPERATOR"], runs.iter().map(row).collect())
+    table(
+        &["RUN", "STARTED (UTC)", "TOOK", "STATUS", "VERSIONS", "CLUSTER", "OPERATOR"],
+        runs.iter().map(row).collect(),
+    )
 }
 
 /// Returns the events in order. Where one process took over from another, a line says so.

@@ -57,14 +57,18 @@ pub(crate) fn gates_table(gates: &[Event]) -> String {
 }
 
 fn checked(gates: &[Event]) -> impl Iterator<Item = &GateChecked> {
-    gates.iter().filter_map(|event| if let Event::GateChecked(checked) = event { Some(checked) } else { None })
+    gates.iter().filter_map(|event| {
+        if let Event::GateChecked(checked) = event { Some(checked) } else { None }
+    })
 }
 
 /// Returns the error that the blocking gates are, if any blocks.
 pub(crate) fn blocked(gates: &[Event]) -> Option<CliError> {
     let blocks: Vec<(&str, &str, &str)> = checked(gates)
         .filter_map(|checked| match &checked.verdict {
-            Verdict::Block { evidence, remedy } => Some((checked.gate.as_str(), evidence.as_str(), remedy.as_str())),
+            Verdict::Block { evidence, remedy } => {
+                Some((checked.gate.as_str(), evidence.as_str(), remedy.as_str()))
+            }
             Verdict::Pass { .. } | Verdict::Warn { .. } => None,
         })
         .collect();
@@ -72,7 +76,8 @@ pub(crate) fn blocked(gates: &[Event]) -> Option<CliError> {
         return None;
     }
     let names: Vec<&str> = blocks.iter().map(|(gate, _, _)| *gate).collect();
-    let seen: Vec<String> = blocks.iter().map(|(gate, evidence, _)| format!("{gate}: {evidence}")).collect();
+    let seen: Vec<String> =
+        blocks.iter().map(|(gate, evidence, _)| format!("{gate}: {evidence}")).collect();
     let remedies: Vec<&str> = blocks.iter().map(|(_, _, remedy)| *remedy).collect();
     let exit = if names == ["no-unfinished-run"] { Exit::Locked } else { Exit::Gate };
     let message = format!("blocked by {}: {}", names.join(", "), seen.join("; "));

@@ -9,7 +9,7 @@ use kup_core::state::{Phase, RunState, Status, StepRecord, StepState};
 use serde::Serialize;
 
 use super::event::{outcome, pause};
-use super::{table, time};
+use super::time;
 
 /// A run as `kup show` prints it.
 #[derive(Debug, Serialize)]
@@ -63,7 +63,10 @@ impl Picture {
             updated: state.updated_at.to_string(),
             epoch: state.epoch.0,
             entries: state.head.0,
-            steps_settled: steps.iter().filter(|line| matches!(line.state, "done" | "skipped")).count(),
+            steps_settled: steps
+                .iter()
+                .filter(|line| matches!(line.state, "done" | "skipped"))
+                .count(),
             why: std::iter::once(message).chain(causes).collect::<Vec<_>>().join(": "),
             next: next_commands(run, state),
             world: world(state),
@@ -88,13 +91,24 @@ pub(crate) fn table(picture: &Picture) -> String {
     let row = |line: &StepLine| {
         let attempts = if line.attempts == 0 { String::new() } else { line.attempts.to_string() };
         let adopted = if line.adopted == 0 { String::new() } else { "adopted".to_owned() };
-        vec![line.step.clone(), line.state.to_owned(), attempts, line.took.clone(), adopted, line.note.clone()]
+        vec![
+            line.step.clone(),
+            line.state.to_owned(),
+            attempts,
+            line.took.clone(),
+            adopted,
+            line.note.clone(),
+        ]
     };
-    text + &self::super::table(&["STEP", "STATE", "ATTEMPTS", "TOOK", "", "NOTE"], steps.iter().map(row).collect())
+    text + &super::table(
+        &["STEP", "STATE", "ATTEMPTS", "TOOK", "", "NOTE"],
+        steps.iter().map(row).collect(),
+    )
 }
 
 fn lines(state: &RunState) -> Vec<StepLine> {
-    let stages = state.plan.waves.iter().flat_map(|wave| wave.stages.iter().map(move |stage| (wave, stage)));
+    let stages =
+        state.plan.waves.iter().flat_map(|wave| wave.stages.iter().map(move |stage| (wave, stage)));
     let mut lines = Vec::new();
     for (wave, stage) in stages {
         for step in &stage.steps {
@@ -123,7 +137,9 @@ fn step_state(record: &StepRecord) -> (&'static str, String) {
         StepState::Pending => ("", String::new()),
         StepState::Observed(_) => ("looking", String::new()),
         StepState::Started => ("running", String::new()),
-        StepState::Failed => ("failed", record.failure.as_ref().map(ToString::to_string).unwrap_or_default()),
+        StepState::Failed => {
+            ("failed", record.failure.as_ref().map(ToString::to_string).unwrap_or_default())
+        }
         StepState::Succeeded => ("verifying", String::new()),
         StepState::Blocked(error) => ("BLOCKED", error.to_string()),
         StepState::Completed(evidence) => ("done", evidence.clone()),
@@ -163,7 +179,8 @@ pub(crate) fn why(state: &RunState) -> (String, Vec<ErrorRecord>) {
 
 /// Returns the steps of the plan in force that wait for an operator.
 pub(crate) fn blocked_steps(state: &RunState) -> Vec<StepId> {
-    let blocked = |id: &StepId| matches!(state.step(id).map(|r| &r.state), Some(StepState::Blocked(_)));
+    let blocked =
+        |id: &StepId| matches!(state.step(id).map(|r| &r.state), Some(StepState::Blocked(_)));
     state.plan.steps().map(|(_, step)| step.id.clone()).filter(blocked).collect()
 }
 
@@ -172,15 +189,20 @@ pub(crate) fn next_commands(run: &RunId, state: &RunState) -> Vec<String> {
     let forward = state.phase == Phase::Forward;
     let mut commands = Vec::new();
     match &state.status {
-        Status::Finished(Outcome::Succeeded) => return vec![format!("kup rollback {run} --dry-run")],
+        Status::Finished(Outcome::Succeeded) => {
+            return vec![format!("kup rollback {run} --dry-run")];
+        }
         Status::Finished(Outcome::RolledBack | Outcome::Abandoned) => return Vec::new(),
         Status::Paused(PauseReason::Blocked { .. }) => {
             for step in blocked_steps(state) {
                 commands.push(format!("kup logs {run} --step {step}"));
                 commands.push(format!("kup resume {run} --retry {step} --reason TEXT"));
                 commands.push(format!("kup resume {run} --accept {step} --reason TEXT"));
-                let stage = state.plan.find(&step).map(|(stage, _)| stage).filter(|stage| stage.skippable);
-                commands.extend(stage.map(|stage| format!("kup resume {run} --skip {} --reason TEXT", stage.target)));
+                let stage =
+                    state.plan.find(&step).map(|(stage, _)| stage).filter(|stage| stage.skippable);
+                commands.extend(stage.map(|stage| {
+                    format!("kup resume {run} --skip {} --reason TEXT", stage.target)
+                }));
             }
         }
         Status::Running | Status::Paused(_) => commands.push(format!("kup resume {run}")),
@@ -193,7 +215,8 @@ pub(crate) fn next_commands(run: &RunId, state: &RunState) -> Vec<String> {
 
 /// Says in what state the nodes are.
 pub(crate) fn world(state: &RunState) -> String {
-    let under_way: Vec<&Stage> = state.plan.stages().filter(|stage| is_under_way(state, stage)).collect();
+    let under_way: Vec<&Stage> =
+        state.plan.stages().filter(|stage| is_under_way(state, stage)).collect();
     let done = state.plan.stages().filter(|stage| settled(state, stage)).count();
     let n_stages = state.plan.stages().count();
     let mut text = format!("{done} of {n_stages} visits are done");
@@ -209,7 +232,8 @@ fn settled(state: &RunState, stage: &Stage) -> bool {
 }
 
 fn is_under_way(state: &RunState, stage: &Stage) -> bool {
-    let begun = stage.steps.iter().any(|step| state.step(&step.id).is_some_and(StepRecord::is_begun));
+    let begun =
+        stage.steps.iter().any(|step| state.step(&step.id).is_some_and(StepRecord::is_begun));
     begun && !settled(state, stage)
 }
 
@@ -219,5 +243,6 @@ fn may_be_cordoned(state: &RunState, stage: &Stage) -> bool {
         let step = stage.steps.iter().find(|step| step.activity == activity)?;
         state.step(&step.id)
     };
-    record("cordon").is_some_and(StepRecord::had_effects) && record("uncordon").is_some_and(|r| !r.is_settled())
+    record("cordon").is_some_and(StepRecord::had_effects)
+        && record("uncordon").is_some_and(|r| !r.is_settled())
 }

@@ -9,7 +9,7 @@ use crate::cluster::Pod;
 /// The flag that allows emptyDir volumes to be lost.
 pub const ALLOW_EMPTY_DIRS: &str = "--delete-emptydir-data";
 /// The flag that allows pods to be evicted that nothing will create again.
-pub const ALLOW_BARE_PODS: &str = "--force";
+pub const ALLOW_BARE_PODS: &str = "--drain-force";
 
 /// What a drain does with a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -110,7 +110,7 @@ impl<'a> Access<'a> {
         match chore {
             Chore::Attempt { node, name } => self.perform_attempt(at, &node, &name)?,
             Chore::Boot { node } => {
-                self.change(&node, at, |machine, agenda, _| kubelet::start(machine, agenda, at))?;
+                self.change(&node, at, |machine, agenda, _| kubelet::boot(machine, agenda, at))?;
             }
             Chore::Sync { node } => {
                 self.change(&node, at, |machine, _, _| kubelet::sync(machine))?;

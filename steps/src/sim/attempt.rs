@@ -39,6 +39,12 @@ pub(super) fn claim(
     Ok(())
 }
 
+/// Takes the owner's record away where it is this run's and not of a higher epoch.
+pub(super) fn release(machine: &mut Machine, owner: &Owner) {
+    let run = owner.run.as_str();
+    machine.owner.take_if(|old| old.run == run && old.epoch <= owner.epoch.0);
+}
+
 /// Takes an order, refuses it, or finds that it was taken before.
 pub(super) fn start(world: &mut Access<'_>, node: &str, order: &Order) -> Result<(), SimError> {
     let acts = acts(&order.script).ok_or(SimError::NoSuchScript { name: order.script.name })?;

@@ -94,6 +94,13 @@ impl Host for SimHost {
         claimed.map_err(|owner| HostError::Owned { node: self.node.clone(), owner })
     }
 
+    async fn release(&self, owner: &Owner) -> Result<(), HostError> {
+        self.reach(|world| {
+            attempt::release(world.machine(&self.node)?, owner);
+            Ok(())
+        })
+    }
+
     async fn keep(&self, run: &RunId, name: &str, bytes: &[u8]) -> Result<String, HostError> {
         if name.is_empty() || name.contains('/') || name.starts_with('.') {
             let what = format!("`{name}` is no name for a file that is kept");

@@ -11,6 +11,8 @@ use kup_core::clock::Timestamp;
 pub(super) const SYNC: u64 = 80;
 /// Milliseconds from the kubelet's start to its report that the node is Ready.
 pub(super) const REPORT: u64 = 200;
+/// Milliseconds from a failed start to systemd's next try.
+const RESTART: u64 = 500;
 
 /// What systemd does with the kubelet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +62,20 @@ pub(super) fn stop(machine: &mut Machine) {
     "Stopped kubelet.service.".clone_into(&mut machine.kubelet.last_log);
 }
 
+/// Lets systemd begin a kubelet at boot or after a failed start, unless one runs by now.
+pub(super) fn boot(machine: &mut Machine, agenda: &mut Agenda, now: Timestamp) {
+    if machine.kubelet.state != UnitState::Active {
+        start(machine, agenda, now);
+    }
+}
+
 /// Begins a kubelet with the program that is on the disk now.
 pub(super) fn start(machine: &mut Machine, agenda: &mut Agenda, now: Timestamp) {
     let configured = machine.text(KUBELET_CONFIG).is_some_and(|text| text.contains("kind:"));
     let (Some(program), true) = (machine.program("kubelet"), configured) else {
         machine.kubelet.state = UnitState::Failed;
         "failed to load kubelet config file".clone_into(&mut machine.kubelet.last_log);
+        agenda.add(now, RESTART, Chore::Boot { node: machine.name.clone() });
         return;
     };
     let invocation = agenda.fresh_uid().replace('-', "");

@@ -1,5 +1,7 @@
 //! What a simulated cluster looks like when it is born, and how an operator says it: `sim`, `sim:5x20`, `sim:5x20@v1.34.3`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -101,6 +103,13 @@ impl SimSpec {
             None => below(given, target)?,
         };
         Ok(Self::new(control_planes, workers, version))
+    }
+}
+
+impl fmt::Display for SimSpec {
+    /// The form that [`SimSpec::parse`] reads, with everything said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sim:{}x{}@{}", self.control_planes, self.workers, self.version)
     }
 }
 

@@ -197,7 +197,11 @@ fn decisions() -> Vec<Event> {
     };
     let (kup_version, operator, reason) = ("0.1.0".into(), "bob@laptop".into(), String::new());
     vec![
-        Event::StepCompleted(StepCompleted { step: step(), evidence: "v1.34.1".into() }),
+        Event::StepCompleted(StepCompleted {
+            step: step(),
+            evidence: "v1.34.1".into(),
+            left: vec![("kubelet:config".into(), "abc".into())],
+        }),
         Event::StepSkipped(StepSkipped { step: step(), reason: "node is gone".into() }),
         Event::StepBlocked(StepBlocked { step: step(), error: error(ErrorClass::Unclear) }),
         Event::RunResumed(RunResumed { kup_version, operator, reason }),
