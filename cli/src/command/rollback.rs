@@ -38,10 +38,8 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
         turn_back(global, args, &session, &mut driver).await?;
     }
     let rest = driver.drive(Mode::Go).await?;
-    match conclude(&driver, &run, rest)? {
-        Exit::RolledBack => Ok(Exit::Done),
-        other => Ok(other),
-    }
+    let exit = conclude(&driver, &run, rest)?;
+    Ok(if exit == Exit::RolledBack { Exit::Done } else { exit })
 }
 
 /// Learns what is still under way, plans the way back, asks, and records it.
