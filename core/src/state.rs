@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::clock::Timestamp;
+use crate::decide::MAX_LOOKS;
 use crate::event::{
     AttemptResult, Doing, Entry, ErrorClass, ErrorRecord, Event, Found, Opaque, OperatorDecided,
     OperatorDecision, Outcome, PauseReason, RunFinished, RunStarted, Settlement, StepPrepared,
@@ -384,7 +385,11 @@ impl StepRecord {
                 self.outputs.extend(ended.output.clone().map(|blob| (ended.attempt, blob)));
             }
             Event::RetryScheduled(retry) => self.retry(retry.doing, retry.at),
-            Event::StepBlocked(blocked) => self.state = StepState::Blocked(blocked.error.clone()),
+            Event::StepBlocked(blocked) => {
+                self.state = StepState::Blocked(blocked.error.clone());
+                // Nobody looks again before a resume or an operator's word, a settlement before a rollback neither.
+                self.looks = MAX_LOOKS;
+            }
             Event::OperatorDecided(decided) => self.decide(decided, entry.time)?,
             Event::StepCompleted(completed) => {
                 if !matches!(
