@@ -14,3 +14,4 @@ mod sim_half_done;
 mod sim_rig;
 mod sim_upgrade;
 mod sim_world;
+mod walk;
