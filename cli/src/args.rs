@@ -181,6 +181,9 @@ pub(crate) struct Resume {
     /// Take this blocked step as done
     #[arg(long, value_name = "STEP", requires = "reason")]
     pub(crate) accept: Vec<String>,
+    /// Take the nodes over from this run of another machine, which must not be running any more
+    #[arg(long, value_name = "RUN")]
+    pub(crate) take_over: Option<String>,
     /// Leave this worker out of the run, as it is
     #[arg(long, value_name = "NODE", requires = "reason")]
     pub(crate) skip: Vec<String>,

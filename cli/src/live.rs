@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kup_core::event::{Entry, Event, Found};
@@ -20,14 +20,18 @@ pub(crate) struct Screen {
     lines: Option<MultiProgress>,
     bars: Mutex<BTreeMap<String, ProgressBar>>,
     targets: Mutex<BTreeMap<StepId, (String, String)>>,
+    notes: Mutex<BTreeMap<StepId, (String, Instant)>>,
 }
+
+const BETWEEN_NOTES: Duration = Duration::from_secs(10);
 
 impl Screen {
     /// Returns a screen for a run: live on a terminal, plain otherwise.
     pub(crate) fn new(state: &RunState) -> Self {
         let lines = std::io::stderr().is_terminal().then(MultiProgress::new);
         let targets = Mutex::new(targets(&state.plan));
-        Self { lines, bars: Mutex::new(BTreeMap::new()), targets }
+        let (bars, notes) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
+        Self { lines, bars, targets, notes }
     }
 
     /// Takes the live lines away.
@@ -43,6 +47,17 @@ impl Screen {
             Some(lines) => drop(lines.println(text)),
             None => eprintln!("{text}"),
         }
+    }
+
+    /// Without a terminal a note is a line, when it says something new and the last one of its step is a while ago.
+    fn plain_note(&self, step: &StepId, text: &str) {
+        let Ok(mut notes) = self.notes.lock() else { return };
+        let last = notes.get(step);
+        if last.is_some_and(|(said, at)| said == text || at.elapsed() < BETWEEN_NOTES) {
+            return;
+        }
+        notes.insert(step.clone(), (text.to_owned(), Instant::now()));
+        eprintln!("         ...             {step:<28} {text}");
     }
 
     fn bar(&self, step: &StepId, text: &str) {
@@ -108,7 +123,11 @@ impl Progress for Screen {
     }
 
     fn note(&self, step: &StepId, text: &str) {
-        self.bar(step, text);
+        match (&self.lines, text.is_empty()) {
+            (Some(_), _) => self.bar(step, text),
+            (None, true) => {}
+            (None, false) => self.plain_note(step, text),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
 use crate::event::{Backup, ErrorClass, ErrorRecord, Found, Settlement, StepPrepared};
@@ -66,6 +67,8 @@ pub struct StepContext {
     pub clock: Arc<dyn Clock>,
     /// Where words for the eye go.
     pub progress: Arc<dyn Progress>,
+    /// Turns true when the run is to rest: what only waits may then end early.
+    pub stop: watch::Receiver<bool>,
 }
 
 impl StepContext {
@@ -84,6 +87,14 @@ impl StepContext {
     pub fn note(&self, name: &str) -> Option<&str> {
         let notes = &self.prepared.as_ref()?.notes;
         notes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns when the run is to rest; never otherwise.
+    pub async fn stopping(&self) {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Says something for the eye; not kept.
@@ -219,6 +230,17 @@ pub trait Activity: Send + Sync {
 
     /// Proves by looking at the world that the effect is there, waiting for it within limits of its own.
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError>;
+
+    /// Proves that the effect is gone. By default: the world is as before.
+    async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
+        match self.observe(cx).await? {
+            Found::Before { what } => Ok(what.into()),
+            Found::Between { what, .. } | Found::After { what } | Found::Foreign { what } => {
+                let why = format!("step `{}` is not undone: {what}", cx.step.id);
+                Err(ActivityError::transient(why))
+            }
+        }
+    }
 
     /// Reverses the effect, also a half-done one, from what `prepare` recorded; a no-op where nothing was done.
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError>;

@@ -18,7 +18,7 @@ use crate::event::{
     GateChecked, Outcome, PauseReason, RetryScheduled, RunFinished, RunPaused, StepBlocked,
     StepCompleted, StepObserved, StepPrepared, Verdict,
 };
-use crate::id::{RunId, Seq, StepId};
+use crate::id::{BlobId, RunId, Seq, StepId};
 use crate::journal::{AppendError, Blobs, Journal, NewEntry};
 use crate::perform::{Done, perform};
 use crate::plan::StepSpec;
@@ -218,7 +218,14 @@ impl Engine {
         let activity = self.parts.catalog.activity(&step).map_err(EngineError::Bind)?;
         let record = self.state.step(&id).cloned().unwrap_or_default();
         let cx = self.context(target, step, &record);
-        let task = self.tasks.spawn(async move { perform(activity.as_ref(), &cx, doing).await });
+        // Looking and proving change nothing, so they need not be waited for when the run is to rest.
+        let only_looks = matches!(doing, Doing::Observe | Doing::Settle | Doing::Verify);
+        let task = self.tasks.spawn(async move {
+            tokio::select! {
+                done = perform(activity.as_ref(), &cx, doing) => done,
+                () = cx.stopping(), if only_looks => Done::LeftOff,
+            }
+        });
         self.under_way.insert(task.id(), (id, doing));
         Ok(())
     }
@@ -245,6 +252,7 @@ impl Engine {
             blobs: Arc::clone(&self.parts.blobs),
             clock: Arc::clone(&self.parts.clock),
             progress: Arc::clone(&self.parts.progress),
+            stop: self.stop.clone(),
             step,
         }
     }
@@ -270,15 +278,17 @@ impl Engine {
             }
         };
         let Some((step, doing)) = self.under_way.remove(&id) else { return Ok(()) };
-        let event = self.event_of(step, doing, done);
-        self.append(vec![event]).await
+        match self.event_of(step, doing, done) {
+            Some(event) => self.append(vec![event]).await,
+            None => Ok(()),
+        }
     }
 
-    fn event_of(&self, step: StepId, doing: Doing, done: Done) -> Event {
+    fn event_of(&self, step: StepId, doing: Doing, done: Done) -> Option<Event> {
         let record = self.state.step(&step).cloned().unwrap_or_default();
-        let (attempt, adopted) =
-            (record.attempts, record.open.as_ref().is_some_and(|open| open.inherited));
-        match done {
+        let attempt = record.attempts;
+        Some(match done {
+            Done::LeftOff => return None,
             Done::Observed(found) => Event::StepObserved(StepObserved { step, found }),
             Done::Prepared(taken) => {
                 let (notes, backups) = (taken.notes, taken.backups);
@@ -289,30 +299,24 @@ impl Engine {
             }
             Done::Executed(output) => {
                 let result = AttemptResult::Succeeded { summary: output.summary };
-                let output = output.blob;
-                Event::AttemptEnded(AttemptEnded { step, attempt, result, output, adopted })
+                attempt_ended(step, &record, (result, output.blob))
             }
             Done::Verified(proof) => {
                 let (evidence, left) = (proof.evidence, proof.left);
                 Event::StepCompleted(StepCompleted { step, evidence, left })
             }
+            Done::Failed(error)
+                if doing == Doing::Execute && error.class != ErrorClass::Unclear =>
+            {
+                warn!(%step, %error, "the attempt failed");
+                let result = AttemptResult::Failed { error: error.to_record() };
+                attempt_ended(step, &record, (result, error.output))
+            }
             Done::Failed(error) => {
                 warn!(%step, ?doing, %error, "did not work");
-                let ended = doing == Doing::Execute && error.class != ErrorClass::Unclear;
-                if ended {
-                    let result = AttemptResult::Failed { error: error.to_record() };
-                    let output = error.output;
-                    return Event::AttemptEnded(AttemptEnded {
-                        step,
-                        attempt,
-                        result,
-                        output,
-                        adopted,
-                    });
-                }
                 self.retry_or_block(step, doing, (&record, &error))
             }
-        }
+        })
     }
 
     fn retry_or_block(
@@ -330,4 +334,13 @@ impl Engine {
         let at = self.parts.clock.now().plus(pause);
         Event::RetryScheduled(RetryScheduled { step, doing, at, error: error_record })
     }
+}
+
+fn attempt_ended(
+    step: StepId,
+    record: &StepRecord,
+    (result, output): (AttemptResult, Option<BlobId>),
+) -> Event {
+    let adopted = record.open.as_ref().is_some_and(|open| open.inherited);
+    Event::AttemptEnded(AttemptEnded { step, attempt: record.attempts, result, output, adopted })
 }

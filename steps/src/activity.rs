@@ -10,6 +10,7 @@ use crate::cluster::Node;
 use crate::world::{World, cluster_error};
 
 pub(crate) mod config_maps;
+pub mod config_maps_back;
 pub mod cordon;
 pub mod drain;
 pub mod kubeadm;
@@ -26,12 +27,13 @@ pub mod verify;
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 11] = [
+    let all: [Arc<dyn Activity>; 12] = [
         Arc::new(repository::Repository(world())),
         Arc::new(packages::Packages(world())),
         Arc::new(upgrade_plan::UpgradePlan(world())),
         Arc::new(kubeadm::Kubeadm::apply(world())),
         Arc::new(kubeadm::Kubeadm::node(world())),
+        Arc::new(config_maps_back::ConfigMaps(world())),
         Arc::new(cordon::Cordon(world())),
         Arc::new(drain::Drain(world())),
         Arc::new(kubelet_restart::KubeletRestart(world())),

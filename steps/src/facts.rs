@@ -12,7 +12,7 @@ use self::reply::Lines;
 mod reply;
 mod view;
 
-/// Knows how to install packages on a node.
+/// What installs packages on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PackageManager {
     /// Debian's.
@@ -65,15 +65,12 @@ impl NodeFacts {
     /// See [`HostError`].
     pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
         let lines = Lines::ask(host, &Script::new::<String>(script::FACTS, [])).await?;
-        let package_manager = lines.one_of(
-            "package_manager",
-            &[
-                ("apt", PackageManager::Apt),
-                ("dnf", PackageManager::Dnf),
-                ("zypper", PackageManager::Zypper),
-                ("none", PackageManager::None),
-            ],
-        )?;
+        let managers = [
+            ("apt", PackageManager::Apt),
+            ("dnf", PackageManager::Dnf),
+            ("zypper", PackageManager::Zypper),
+            ("none", PackageManager::None),
+        ];
         let free = lines.with_prefix("free_kib:").map(|(path, kib)| Ok((path, lines.number(kib)?)));
         Ok(Self {
             hostname: lines.text("hostname")?,
@@ -82,7 +79,7 @@ impl NodeFacts {
             host_key: lines.option("host_key")?,
             uid: lines.number(lines.get("uid")?)?,
             systemd: lines.text("systemd")?,
-            package_manager,
+            package_manager: lines.one_of("package_manager", &managers)?,
             has_admin_conf: lines.yes("admin_conf")?,
             manifests: lines.list("manifests")?,
             free_kib: free.collect::<Result<_, HostError>>()?,

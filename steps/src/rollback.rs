@@ -12,6 +12,7 @@ use kup_core::plan::{Plan, Stage, StepSpec, Wave};
 use kup_core::state::{RunState, Status, StepRecord};
 use thiserror::Error;
 
+use crate::activity::config_maps;
 use crate::cluster::Node;
 use crate::planner::{PlanProblem, step, step_id, verify_stage};
 
@@ -34,7 +35,7 @@ impl Class {
             }
             Self::R1 => {
                 "R1: files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is undone: objects \
-                 made since stay. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
+                 made since stay; CoreDNS and kube-proxy keep their new images. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
             }
         }
     }
@@ -190,6 +191,9 @@ impl Back<'_> {
         if has("kubelet-packages") {
             steps.extend(self.kubelet(node)?);
         }
+        if has("kubeadm-apply") {
+            steps.extend(self.config_maps(node)?);
+        }
         let kubeadm = ["kubeadm-apply", "kubeadm-node"].into_iter().find(|activity| has(activity));
         for activity in kubeadm
             .into_iter()
@@ -199,6 +203,17 @@ impl Back<'_> {
         }
         let stage = Stage { target: node.to_owned(), skippable: false, steps };
         Ok((!stage.steps.is_empty()).then_some(stage))
+    }
+
+    /// ConfigMaps go back while the API server still answers.
+    fn config_maps(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
+        let Some((id, record)) = self.record(&format!("kubeadm-apply.{node}")) else {
+            return Ok(None);
+        };
+        let backups = record.prepared.iter().flat_map(|prepared| &prepared.backups);
+        let kept = backups.into_iter().find(|backup| backup.what == config_maps::WHAT);
+        let kept = kept.ok_or(RollbackProblem::NoBackup(id))?;
+        self.plain("config-maps", node, &[("blob", kept.blob.to_string())]).map(Some)
     }
 
     fn undo(&mut self, activity: &str, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
@@ -273,6 +288,7 @@ impl Back<'_> {
         params: &[(&str, String)],
     ) -> Result<StepSpec, RollbackProblem> {
         let title = match activity {
+            "config-maps" => "put the ConfigMaps of kube-system back".to_owned(),
             "kubelet-files" => "put the kubelet's files back".to_owned(),
             "kubelet-restart" => {
                 "restart the kubelet, wait until Ready at the old version".to_owned()

@@ -5,24 +5,26 @@
 use kup_core::activity::AttemptName;
 use kup_core::id::{Epoch, RunId, Seq};
 use kup_steps::host::{AttemptStatus, Host, HostError, Order, Owner};
-use kup_steps::script::{READ_FILES, Script};
+use kup_steps::script::Script;
 
 /// Scripts that the machine under test can run. What a simulated one does not know is left out.
-pub struct Specimens {
+pub(crate) struct Specimens {
     /// Ends soon with status 0.
-    pub quick: Script,
+    pub(crate) quick: Script,
     /// Ends with another status.
-    pub failing: Option<(Script, i32)>,
+    pub(crate) failing: Option<(Script, i32)>,
     /// Runs for some seconds.
-    pub slow: Option<Script>,
+    pub(crate) slow: Option<Script>,
     /// Prints more than 1 MiB and ends with the line `the end`.
-    pub loud: Option<Script>,
+    pub(crate) loud: Option<Script>,
     /// Prints each of its arguments with a NUL behind it.
-    pub echo: Option<fn(Vec<String>) -> Script>,
+    pub(crate) echo: Option<fn(Vec<String>) -> Script>,
+    /// Prints a file.
+    pub(crate) print: Option<fn(String) -> Script>,
 }
 
 /// Checks a machine. It may have any owner before; its own runs are new ones.
-pub async fn check(host: &dyn Host, specimens: &Specimens) {
+pub(crate) async fn check(host: &dyn Host, specimens: &Specimens) {
     let (run, other) = (new_run(), new_run());
     the_highest_epoch_owns_the_node(host, &run).await;
     another_run_is_refused(host, &run, &other).await;
@@ -32,8 +34,9 @@ pub async fn check(host: &dyn Host, specimens: &Specimens) {
     a_running_attempt_is_adopted(host, &run, specimens).await;
     output_is_bounded(host, &run, specimens).await;
     arguments_arrive_unchanged(host, &run, specimens).await;
-    what_is_kept_is_kept_once(host, &run).await;
+    what_is_kept_is_kept_once(host, &run, specimens).await;
     a_run_that_is_over_gives_way(host, &run, &other, specimens).await;
+    what_is_released_takes_nothing_more(host, &other, specimens).await;
 }
 
 async fn the_highest_epoch_owns_the_node(host: &dyn Host, run: &RunId) {
@@ -153,15 +156,15 @@ async fn arguments_arrive_unchanged(host: &dyn Host, run: &RunId, specimens: &Sp
     assert_eq!(String::from_utf8_lossy(&output), String::from_utf8_lossy(&expected));
 }
 
-async fn what_is_kept_is_kept_once(host: &dyn Host, run: &RunId) {
+async fn what_is_kept_is_kept_once(host: &dyn Host, run: &RunId, specimens: &Specimens) {
     let bytes: Vec<u8> = (0..=255).cycle().take(300_000).chain(*b"the first bytes").collect();
     let path = host.keep(run, "pre-image.tar", &bytes).await.unwrap();
     assert_eq!(path, format!("/var/lib/kup/backups/{run}/pre-image.tar"));
     assert_eq!(host.keep(run, "pre-image.tar", b"the second bytes").await.unwrap(), path);
     assert!(host.keep(run, "empty", b"").await.is_ok());
-    let tar = host.ask(&Script::new(READ_FILES, [path])).await.unwrap();
-    assert_eq!(tar.status, 0, "{}", tar.stderr);
-    assert!(tar.stdout.windows(bytes.len()).any(|part| part == bytes), "the first bytes stay");
+    let Some(print) = specimens.print else { return };
+    let printed = host.ask(&print(path)).await.unwrap();
+    assert!(printed.stdout == bytes, "the first bytes stay");
 }
 
 async fn a_run_that_is_over_gives_way(
@@ -176,6 +179,21 @@ async fn a_run_that_is_over_gives_way(
     send_in_vain(host, &foreign).await;
     let status = end_of(host, &foreign.name).await;
     assert!(matches!(status, AttemptStatus::Refused { .. }), "of another run: {status:?}");
+}
+
+async fn what_is_released_takes_nothing_more(host: &dyn Host, run: &RunId, specimens: &Specimens) {
+    host.claim(&owner(run, 5), &nobody).await.unwrap();
+    host.release(&owner(run, 4)).await.expect("a lower epoch releases nothing, and that is fine");
+    let foreign = host.claim(&owner(&new_run(), 1), &nobody).await;
+    assert!(matches!(foreign, Err(HostError::Owned { .. })), "the owner has stayed: {foreign:?}");
+    host.release(&owner(run, 5)).await.unwrap();
+    let late = order(run, "released", 1, 5, &specimens.quick);
+    send_in_vain(host, &late).await;
+    let status = end_of(host, &late.name).await;
+    assert!(matches!(status, AttemptStatus::Refused { .. }), "after the release: {status:?}");
+    let next = owner(&new_run(), 1);
+    host.claim(&next, &nobody).await.expect("a node that is free can be taken");
+    host.release(&next).await.expect("the node is left as free as it was found");
 }
 
 /// Sends what the node will not take. It may say so at once, or when it is asked.
@@ -214,6 +232,22 @@ fn new_run() -> RunId {
     format!("20261123-{letters}").parse().unwrap()
 }
 
+mod simulated {
+    use kup_steps::script::KUBELET_RESTART;
+
+    use super::*;
+    use crate::sim_rig::Rig;
+
+    #[tokio::test]
+    async fn a_simulated_node_keeps_the_contract() {
+        let rig = Rig::new("sim:1x1@v1.35.6").await;
+        let quick = Script::new::<String>(KUBELET_RESTART, []);
+        let specimens =
+            Specimens { quick, failing: None, slow: None, loud: None, echo: None, print: None };
+        check(&*rig.host("w1"), &specimens).await;
+    }
+}
+
 mod real {
     use std::path::PathBuf;
 
@@ -234,6 +268,7 @@ mod real {
             slow: Some(text(slow, vec![])),
             loud: Some(text(loud, vec![])),
             echo: Some(|args| text("for a; do printf '%s\\0' \"$a\"; done", args)),
+            print: Some(|path| text("cat \"$1\"", vec![path])),
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliErro
             "say why with --reason; it is kept in the history",
         ));
     }
-    let (mut driver, _cluster_lock) = take_over(&session, &run).await?;
+    let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
     let reason = format!("{}: {}", session.operator, args.reason);
     let finished = RunFinished { outcome: Outcome::Abandoned, reason };
     driver.engine.record(vec![Event::RunFinished(finished)]).await?;

@@ -119,7 +119,7 @@ impl Gate for NoUnfinishedRun {
         }
         let foreign = self.owners.iter().find_map(|(node, owner)| {
             let run = kup_steps::host::run_of_owner(owner)?;
-            (!(self.is_over)(run)).then(|| (node, run, owner))
+            (!(self.is_over)(run)).then_some((node, run, owner))
         });
         Ok(match foreign {
             None => Verdict::Pass {

@@ -24,7 +24,7 @@ pub(super) async fn run(global: &Global, args: &Resume) -> Result<Exit, CliError
         return Ok(Exit::Done);
     }
     let decisions = decisions(&session, args, &run, &seen)?;
-    let (mut driver, _cluster_lock) = take_over(&session, &run).await?;
+    let (mut driver, _cluster_lock) = take_over(&session, &run, args.take_over.clone()).await?;
     let mut events = vec![resumed(&session, args.reason.clone().unwrap_or_default())];
     events.extend(decisions);
     driver.engine.record(events).await?;
@@ -33,14 +33,16 @@ pub(super) async fn run(global: &Global, args: &Resume) -> Result<Exit, CliError
     conclude(&driver, &run, rest)
 }
 
-/// Holds a run and its cluster and wires it to the world. Records nothing yet.
+/// Holds a run and its cluster and wires it to the world. Records nothing yet. `from` is a run of another machine that the operator
+/// calls over.
 pub(super) async fn take_over(
     session: &Session,
     run: &RunId,
+    from: Option<String>,
 ) -> Result<(Driver, kup_store::ClusterLock), CliError> {
     let (seen, _) = session.read(run)?;
     let lock = session.store.lock_cluster(&seen.started.cluster.uid, run)?;
-    let is_over = session.is_over(None);
+    let is_over = session.is_over(from);
     let (journal, state) = hold(session, run)?;
     let connected = reconnect(session, run, &state).await?;
     let machines = state.started.machines.iter().map(|m| (m.name.clone(), m.address.clone()));

@@ -31,17 +31,15 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
         let (plan, class) = rollback(&seen, &nodes)?;
         return show(global, (&plan, class), &seen).map(|()| Exit::Done);
     }
-    let (mut driver, _cluster_lock) = take_over(&session, &run).await?;
+    let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
     if seen.phase == Phase::Rollback {
         driver.engine.record(vec![resumed(&session, args.reason.clone())]).await?;
     } else {
         turn_back(global, args, &session, &mut driver).await?;
     }
     let rest = driver.drive(Mode::Go).await?;
-    match conclude(&driver, &run, rest)? {
-        Exit::RolledBack => Ok(Exit::Done),
-        other => Ok(other),
-    }
+    let exit = conclude(&driver, &run, rest)?;
+    Ok(if exit == Exit::RolledBack { Exit::Done } else { exit })
 }
 
 /// Learns what is still under way, plans the way back, asks, and records it.

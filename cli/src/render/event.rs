@@ -1,93 +1,91 @@
 //! An event in a sentence, for people who were not there.
 
+use kup_core::clock::Timestamp;
 use kup_core::event::{
-    AttemptResult, Event, Found, OperatorDecision, Outcome, PauseReason, Settlement, Verdict,
+    AttemptEnded, AttemptResult, Event, Found, OperatorDecided, OperatorDecision, Outcome,
+    PauseReason, RollbackStarted, RunStarted, Settlement, Verdict,
 };
 
 /// Returns the event's name and what it says.
 pub(crate) fn describe(event: &Event) -> (&'static str, String) {
     match event {
-        Event::RunStarted(e) => {
-            let n_steps = e.plan.steps().count();
-            let (from, to, by) = (&e.plan.from, &e.plan.to, &e.operator);
-            (
-                "RunStarted",
-                format!(
-                    "{from} to {to}, {n_steps} steps on {} nodes, by {by} with kup {}",
-                    e.machines.len(),
-                    e.kup_version
-                ),
-            )
+        Event::RunStarted(e) => ("RunStarted", run_started(e)),
+        Event::RunResumed(e) => {
+            let why = because(&e.reason);
+            ("RunResumed", format!("by {} with kup {}{why}", e.operator, e.kup_version))
         }
-        Event::RunResumed(e) => (
-            "RunResumed",
-            format!("by {} with kup {}{}", e.operator, e.kup_version, because(&e.reason)),
-        ),
         Event::GateChecked(e) => ("GateChecked", format!("{}: {}", e.gate, verdict(&e.verdict))),
         Event::StepObserved(e) => ("StepObserved", found(&e.found)),
         Event::StepPrepared(e) => ("StepPrepared", prepared(e)),
-        Event::AttemptStarted(e) => (
-            "AttemptStarted",
-            format!(
-                "attempt {}, waited for until {}",
-                e.attempt,
-                e.deadline.to_utc().format("%H:%M:%S")
-            ),
-        ),
+        Event::AttemptStarted(e) => {
+            let until = clock(e.deadline);
+            ("AttemptStarted", format!("attempt {}, waited for until {until}", e.attempt))
+        }
         Event::AttemptSettled(e) => {
             ("AttemptSettled", format!("attempt {}: {}", e.attempt, settlement(&e.settlement)))
         }
-        Event::AttemptEnded(e) => {
-            let adopted = if e.adopted { "; outcome adopted from an earlier process" } else { "" };
-            let result = match &e.result {
-                AttemptResult::Succeeded { summary } => summary.clone(),
-                AttemptResult::Failed { error } => format!("failed: {error}"),
-            };
-            ("AttemptEnded", format!("attempt {}: {result}{adopted}", e.attempt))
-        }
+        Event::AttemptEnded(e) => ("AttemptEnded", attempt_ended(e)),
         Event::RetryScheduled(e) => {
-            let at = e.at.to_utc().format("%H:%M:%S");
+            let doing = format!("{:?}", e.doing).to_lowercase();
             (
                 "RetryScheduled",
-                format!(
-                    "not before {at}; {} did not work: {}",
-                    format!("{:?}", e.doing).to_lowercase(),
-                    e.error
-                ),
+                format!("not before {}; {doing} did not work: {}", clock(e.at), e.error),
             )
         }
         Event::StepCompleted(e) => ("StepCompleted", e.evidence.clone()),
         Event::StepSkipped(e) => ("StepSkipped", e.reason.clone()),
         Event::StepBlocked(e) => ("StepBlocked", e.error.to_string()),
         Event::RunPaused(e) => ("RunPaused", pause(&e.reason)),
-        Event::OperatorDecided(e) => {
-            let word = match e.decision {
-                OperatorDecision::Retry => "retry",
-                OperatorDecision::Accept => "accept",
-            };
-            ("OperatorDecided", format!("{word}, by {}{}", e.operator, because(&e.reason)))
-        }
-        Event::RollbackStarted(e) => {
-            let n_steps = e.plan.steps().count();
-            (
-                "RollbackStarted",
-                format!(
-                    "{} back to {}, {n_steps} steps, by {}{}",
-                    e.plan.from,
-                    e.plan.to,
-                    e.operator,
-                    because(&e.reason)
-                ),
-            )
-        }
+        Event::OperatorDecided(e) => ("OperatorDecided", operator_decided(e)),
+        Event::RollbackStarted(e) => ("RollbackStarted", rollback_started(e)),
         Event::RunFinished(e) => {
             ("RunFinished", format!("{}{}", outcome(e.outcome), because(&e.reason)))
         }
-        Event::Opaque(e) => (
-            "Opaque",
-            format!("an event of a newer kup (type {}, version {})", e.type_id, e.type_version),
-        ),
+        Event::Opaque(e) => {
+            let what =
+                format!("an event of a newer kup (type {}, version {})", e.type_id, e.type_version);
+            ("Opaque", what)
+        }
     }
+}
+
+fn clock(time: Timestamp) -> String {
+    time.to_utc().format("%H:%M:%S").to_string()
+}
+
+fn run_started(started: &RunStarted) -> String {
+    let RunStarted { plan, operator, kup_version, machines, .. } = started;
+    let (n_steps, n_nodes) = (plan.steps().count(), machines.len());
+    let (from, to) = (&plan.from, &plan.to);
+    format!(
+        "{from} to {to}, {n_steps} steps on {n_nodes} nodes, by {operator} with kup {kup_version}"
+    )
+}
+
+fn attempt_ended(ended: &AttemptEnded) -> String {
+    let adopted = if ended.adopted { "; outcome adopted from an earlier process" } else { "" };
+    match &ended.result {
+        AttemptResult::Succeeded { summary } => {
+            format!("attempt {}: {summary}{adopted}", ended.attempt)
+        }
+        AttemptResult::Failed { error } => {
+            format!("attempt {}: failed: {error}{adopted}", ended.attempt)
+        }
+    }
+}
+
+fn operator_decided(decided: &OperatorDecided) -> String {
+    let word = match decided.decision {
+        OperatorDecision::Retry => "retry",
+        OperatorDecision::Accept => "accept",
+    };
+    format!("{word}, by {}{}", decided.operator, because(&decided.reason))
+}
+
+fn rollback_started(started: &RollbackStarted) -> String {
+    let RollbackStarted { plan, operator, reason } = started;
+    let n_steps = plan.steps().count();
+    format!("{} back to {}, {n_steps} steps, by {operator}{}", plan.from, plan.to, because(reason))
 }
 
 fn because(reason: &str) -> String {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use kup_core::activity::{ActivityError, StepContext};
 use kup_core::event::Backup;
+use kup_core::id::BlobId;
 
 use crate::cluster::{Cluster, ConfigMap};
 use crate::world::cluster_error;
 
-const WHAT: &str = "ConfigMaps of kube-system";
+/// By this name the backup is found again.
+pub(crate) const WHAT: &str = "ConfigMaps of kube-system";
 
 /// What `kubeadm upgrade apply` may rewrite. Before 1.24 the kubelet's one is named by minor.
 fn names(cx: &StepContext) -> Result<Vec<String>, ActivityError> {
@@ -54,25 +56,48 @@ pub(super) async fn take(cx: &StepContext, cluster: &dyn Cluster) -> Result<Back
     Ok(Backup { what: WHAT.to_owned(), blob, size: u64::try_from(bytes.len()).unwrap_or(u64::MAX) })
 }
 
-/// Puts the ConfigMaps back that differ from the kept ones. One that was not there before stays: nothing reads it.
-pub(super) async fn put_back(cx: &StepContext, cluster: &dyn Cluster) -> Result<(), ActivityError> {
-    let backups = cx.prepared.iter().flat_map(|prepared| &prepared.backups);
-    let lost = || ActivityError::permanent("the run recorded no ConfigMaps to go back to");
-    let backup = backups.into_iter().find(|backup| backup.what == WHAT).ok_or_else(lost)?;
-    let bytes = cx.blobs.get(&backup.blob).await;
+/// A kept ConfigMap that is not as it was, and the object as it is now.
+pub(super) struct Differing {
+    pub(super) name: String,
+    kept: BTreeMap<String, String>,
+    now: Option<ConfigMap>,
+}
+
+/// Returns the kept ConfigMaps that differ from the present ones. One that was not there before stays: nothing reads it.
+pub(super) async fn differing(
+    cx: &StepContext,
+    cluster: &dyn Cluster,
+) -> Result<Vec<Differing>, ActivityError> {
+    let blob: BlobId = cx
+        .param("blob")?
+        .parse()
+        .map_err(|e| ActivityError::permanent("the plan names no blob").because(&e))?;
+    let bytes = cx.blobs.get(&blob).await;
     let bytes = bytes
         .map_err(|e| ActivityError::permanent("cannot read the kept ConfigMaps").because(&e))?;
     let maps: BTreeMap<String, Option<BTreeMap<String, String>>> = serde_json::from_slice(&bytes)
         .map_err(|e| {
         ActivityError::permanent("cannot understand the kept ConfigMaps").because(&e)
     })?;
-    for (name, data) in maps.into_iter().filter_map(|(name, data)| Some((name, data?))) {
+    let mut differing = Vec::new();
+    for (name, kept) in maps.into_iter().filter_map(|(name, data)| Some((name, data?))) {
         let now = cluster.config_map(&name).await.map_err(|e| cluster_error(&e))?;
-        if now.as_ref().is_some_and(|now: &ConfigMap| now.data == data) {
-            continue;
+        if now.as_ref().is_none_or(|now| now.data != kept) {
+            differing.push(Differing { name, kept, now });
         }
-        let expected = now.as_ref().map(|now| now.resource_version.as_str());
-        cluster.put_config_map(&name, &data, expected).await.map_err(|e| cluster_error(&e))?;
     }
-    Ok(())
+    Ok(differing)
+}
+
+/// Puts the ConfigMaps back that differ, and returns how many did.
+pub(super) async fn put_back(
+    cx: &StepContext,
+    cluster: &dyn Cluster,
+) -> Result<usize, ActivityError> {
+    let differing = differing(cx, cluster).await?;
+    for Differing { name, kept, now } in &differing {
+        let expected = now.as_ref().map(|now| now.resource_version.as_str());
+        cluster.put_config_map(name, kept, expected).await.map_err(|e| cluster_error(&e))?;
+    }
+    Ok(differing.len())
 }

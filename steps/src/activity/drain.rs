@@ -67,8 +67,15 @@ impl Activity for Drain {
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let cluster = self.0.cluster().await?;
         let say = |text: &str| cx.say(text);
-        let done =
-            drain(cluster, cx.clock.as_ref(), &cx.target, &options(cx)?, cx.deadline, &say).await;
+        let options = options(cx)?;
+        let draining = drain(cluster, cx.clock.as_ref(), &cx.target, &options, cx.deadline, &say);
+        // An eviction asks for exactly one pod, so it may be asked for again: waiting for budgets need not hold up a rest.
+        let done = tokio::select! {
+            done = draining => done,
+            () = cx.stopping() => {
+                return Err(ActivityError::unclear("the run was to rest; evictions that were accepted go on"));
+            }
+        };
         let report = done.map_err(|error| drain_error(&error))?;
         Ok(Output {
             summary: format!("{} pods evicted, {} stay", report.evicted.len(), report.left.len()),

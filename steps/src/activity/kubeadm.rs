@@ -3,7 +3,7 @@
 //! Changes: static pod manifests, certificates (renewed), kubelet configuration, and with `apply` the ConfigMaps and addons. Half-way: a manifest
 //! missing between kubeadm's two renames, a key without its certificate, some components new (kubeadm `phases/upgrade/staticpods.go`); the
 //! scripts put the first two back before they call kubeadm again. Observe: the images in the manifests, the pairs, `kubeadm-config`. Undo: the
-//! manifests and kubelet files of the pre-image, and the ConfigMaps. Certificates stay: the renewed ones are under the same CA.
+//! manifests and kubelet files of the pre-image; the ConfigMaps are a step of their own. Certificates stay: the renewed ones are under the same CA.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,6 +168,25 @@ impl Kubeadm {
         let at_version = self.config_is_at(version).await?;
         Ok(at_version.then_some(Proof { evidence, left }))
     }
+
+    /// The files must be back, and on a control plane the pods of the old images must be up before the next node is touched.
+    async fn prove_undo(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
+        let what = match self.observe(cx).await? {
+            Found::Before { what } => what,
+            Found::Between { what, .. } | Found::After { what } | Found::Foreign { what } => {
+                return Err(ActivityError::permanent(format!(
+                    "the files are not those from before: {what}"
+                )));
+            }
+        };
+        if cx.param("role")? == "worker" {
+            return Ok(Some(Proof::from(what)));
+        }
+        let image = cx.note("image:kube-apiserver").unwrap_or_default();
+        let old = image.rsplit_once(':').map(|(_, tag)| tag).unwrap_or_default();
+        let cluster = self.world.cluster().await?;
+        Ok(manifests::running(cluster, &cx.target, old).await?.map(Proof::from))
+    }
 }
 
 fn kubelet_changed(cx: &StepContext, kubelet: &KubeletState) -> bool {
@@ -253,11 +272,24 @@ impl Activity for Kubeadm {
             args.extend(manifests::paths());
         }
         args.extend(KUBELET_FILES.map(str::to_owned));
-        let output = attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await?;
-        if self.command == Command::Apply {
-            let cluster = self.world.cluster().await?;
-            config_maps::put_back(cx, cluster).await?;
+        attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await
+    }
+
+    async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
+        let until = cx.clock.now().plus(cx.step.policy.timeout());
+        loop {
+            match self.prove_undo(cx).await {
+                Ok(Some(proof)) => return Ok(proof),
+                Err(error) if cx.clock.now() > until || !super::passes(&error) => {
+                    return Err(error);
+                }
+                Ok(None) if cx.clock.now() > until => {
+                    let why =
+                        format!("the control plane of {} does not run the old images", cx.target);
+                    return Err(ActivityError::permanent(why));
+                }
+                Ok(None) | Err(_) => cx.clock.sleep(PAUSE).await,
+            }
         }
-        Ok(output)
     }
 }

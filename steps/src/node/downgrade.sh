@@ -49,7 +49,7 @@ is_other_at_work() {
 
 # Ends with 66 where the transaction would do more than was asked for.
 refuse_more() {
-    plan=$(apt_get -s "$@") || { echo 'kup: apt refuses this transaction:' >&2; apt_get -s "$@" >&2 || true; exit 66; }
+    plan=$(apt_get -s "$@") || { echo 'kup: apt refuses this transaction' >&2; exit 66; }
     more=
     for touched in $(printf '%s\n' "$plan" | awk '$1 == "Inst" || $1 == "Remv" || $1 == "Purg" { print $2 }'); do
         asked=no

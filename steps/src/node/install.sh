@@ -44,7 +44,7 @@ is_other_at_work() {
 
 # Ends with 66 where the transaction would do more than was asked for.
 refuse_more() {
-    plan=$(apt_get -s "$@") || { echo 'kup: apt refuses this transaction:' >&2; apt_get -s "$@" >&2 || true; exit 66; }
+    plan=$(apt_get -s "$@") || { echo 'kup: apt refuses this transaction' >&2; exit 66; }
     more=
     for touched in $(printf '%s\n' "$plan" | awk '$1 == "Inst" || $1 == "Remv" || $1 == "Purg" { print $2 }'); do
         asked=no
@@ -74,15 +74,28 @@ check_versions() {
 }
 # ---
 
-held=$(apt-mark showhold)
+# dpkg takes the hold off what it unpacks. So the holds are written down first: an attempt that comes after a cut one finds
+# them here.
+holds=/var/lib/kup/holds
+
+remember_holds() {
+    mkdir -p /var/lib/kup
+    { apt-mark showhold; if [ -e "$holds" ]; then cat "$holds"; fi; } | sort -u >"$holds.tmp"
+    chmod 600 "$holds.tmp"
+    sync "$holds.tmp"
+    mv -f "$holds.tmp" "$holds"
+    sync /var/lib/kup
+}
+
+is_held() { apt-mark showhold | grep -qx "$1"; }
+
+remember_holds
 finish_interrupted
 refuse_more install "$@"
 apt_get install "$@"
-for package in $held; do
-    # apt keeps the holds of what it replaces; older ones may not.
-    if ! apt-mark showhold | grep -qx "$package"; then apt-mark hold "$package"; fi
-done
+while IFS= read -r package; do
+    is_held "$package" || apt-mark hold "$package"
+    is_held "$package" || { echo "kup: the hold of $package was lost" >&2; exit 70; }
+done <"$holds"
 check_versions "$@"
-for package in $held; do
-    apt-mark showhold | grep -qx "$package" || { echo "kup: the hold of $package was lost" >&2; exit 70; }
-done
+rm -f "$holds"

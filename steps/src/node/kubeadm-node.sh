@@ -52,7 +52,7 @@ trap clean EXIT
 trap 'exit 1' HUP INT TERM
 
 unpack() {
-    [ -r "$1" ] || { echo "kup: there is no pre-image at $1" >&2; exit 65; }
+    [ -r "$1" ] || { echo "kup: there is no pre-image at $1" >&2; exit 64; }
     room=$(mktemp -d /var/lib/kup/work.XXXXXX)
     tar -xpf "$1" -C "$room"
 }

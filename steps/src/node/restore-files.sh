@@ -5,7 +5,7 @@ export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 umask 077
 pre_image=$1
 shift
-[ -r "$pre_image" ] || { echo "kup: there is no pre-image at $pre_image" >&2; exit 65; }
+[ -r "$pre_image" ] || { echo "kup: there is no pre-image at $pre_image" >&2; exit 64; }
 for path; do
     case $path/ in
         */../* | */./* | *//*//* | /) echo "kup: '$path' is not a plain path" >&2; exit 64 ;;
