@@ -187,12 +187,7 @@ fn configure(machine: &mut Machine, reach: &mut Reach<'_>, name: &str) -> Then {
     Then::Next
 }
 
-fn hold(
-    machine: &mut Machine,
-    reach: &mut Reach<'_>,
-    names: &[String],
-    of: &[String],
-) -> Then {
+fn hold(machine: &mut Machine, reach: &mut Reach<'_>, names: &[String], of: &[String]) -> Then {
     for (name, package) in machine.packages.iter_mut().filter(|(name, _)| of.contains(name)) {
         package.held = names.contains(name);
         if package.held {

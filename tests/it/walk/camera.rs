@@ -45,7 +45,11 @@ pub(crate) struct Camera {
 }
 
 impl Camera {
-    pub(crate) fn new(dir: &Path, store: &MemoryStore, (now, every): (Timestamp, usize)) -> Arc<Self> {
+    pub(crate) fn new(
+        dir: &Path,
+        store: &MemoryStore,
+        (now, every): (Timestamp, usize),
+    ) -> Arc<Self> {
         let roll = Mutex::new((0, Vec::new()));
         let now = AtomicI64::new(now.0);
         Arc::new(Self { now, dir: dir.to_owned(), store: store.clone(), every, roll })
@@ -67,10 +71,15 @@ impl Camera {
             return;
         }
         let Ok(history) = self.store.read(&run()) else { return };
-        let dir = tempfile::tempdir().unwrap();
+        let dir = room();
         copy(&self.dir, dir.path());
         roll.1.push(Shot { moment, dir, entries: history.entries, now: self.now() });
     }
+}
+
+/// Returns a new folder, in memory where there is a place for that: a walk makes thousands.
+pub(crate) fn room() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {

@@ -11,13 +11,13 @@ use kup_core::clock::{Clock, Timestamp};
 use kup_core::decide::Mode;
 use kup_core::engine::{Engine, Parts, Rest};
 use kup_core::event::{
-    AttemptStarted, Entry, Event, Reach, RollbackStarted, RunResumed, RunStarted, Verdict,
+    AttemptStarted, Entry, Event, Outcome, Reach, RollbackStarted, RunResumed, RunStarted, Verdict,
 };
 use kup_core::gate::Gate;
 use kup_core::id::RunId;
-use kup_core::journal::NewEntry;
+use kup_core::journal::{Journal, NewEntry};
 use kup_core::progress::Silent;
-use kup_core::state::RunState;
+use kup_core::state::{Phase, RunState, Status};
 use kup_steps::cluster::Cluster;
 use kup_steps::host::{Host, Owner};
 use kup_steps::inventory::{Inventory, NodeInventory, collect};
@@ -28,7 +28,7 @@ use kup_steps::world::{Expected, World};
 use kup_store::{MemoryBlobs, MemoryJournal, MemoryStore};
 use tokio::sync::watch;
 
-use super::camera::{Camera, Shot, Watched, copy};
+use super::camera::{Camera, Shot, Watched, copy, room};
 
 pub(crate) fn run() -> RunId {
     "20261123-aaaaaaa".parse().unwrap()
@@ -36,7 +36,7 @@ pub(crate) fn run() -> RunId {
 
 /// A cluster, its journal and its clock.
 pub(crate) struct Site {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub(crate) world: SimWorld,
     pub(crate) camera: Arc<Camera>,
     pub(crate) store: MemoryStore,
@@ -47,7 +47,7 @@ pub(crate) struct Site {
 impl Site {
     /// Returns a new cluster for which a run has been planned and begun, and nothing has been done.
     pub(crate) async fn new(spec: &str, (target, every): (&str, usize)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = room();
         let store = MemoryStore::default();
         let began = Timestamp(1_800_000_000_000_000_000);
         let camera = Camera::new(dir.path(), &store, (began, every));
@@ -55,7 +55,7 @@ impl Site {
         let world = SimWorld::create(dir.path(), &spec, camera.clone()).unwrap();
         let inventory = Arc::new(inventory(&world, target, began).await);
         let blobs = MemoryBlobs::default();
-        let site = Self { _dir: dir, world, camera, store, blobs, inventory };
+        let site = Self { dir, world, camera, store, blobs, inventory };
         let started = Event::RunStarted(Box::new(site.started(target)));
         drop(site.store.create(&run(), vec![new(site.camera.now(), started)]).unwrap());
         site
@@ -63,13 +63,13 @@ impl Site {
 
     /// Comes back to what a dead process left.
     pub(crate) fn revive(&self, shot: &Shot, every: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = room();
         copy(shot.dir.path(), dir.path());
         let store = rewritten(&shot.entries);
         let camera = Camera::new(dir.path(), &store, (shot.now, every));
         let world = SimWorld::open(dir.path(), camera.clone()).unwrap();
         let (blobs, inventory) = (self.blobs.clone(), Arc::clone(&self.inventory));
-        Self { _dir: dir, world, camera, store, blobs, inventory }
+        Self { dir, world, camera, store, blobs, inventory }
     }
 
     fn started(&self, target: &str) -> RunStarted {
@@ -95,6 +95,13 @@ impl Site {
         self.store.read(&run()).unwrap().entries
     }
 
+    /// Returns the end of the journal, for people.
+    pub(crate) fn last_entries(&self) -> Vec<Event> {
+        let entries = self.entries();
+        let from = entries.len().saturating_sub(12);
+        entries[from..].iter().map(|entry| entry.event.clone()).collect()
+    }
+
     pub(crate) fn nodes(&self) -> Vec<String> {
         self.inventory.nodes.iter().map(|node| node.node.name.clone()).collect()
     }
@@ -105,8 +112,12 @@ impl Site {
         let state = RunState::replay(&history.entries).unwrap();
         let catalog = self.catalog(&state, &journal);
         let clock = Arc::clone(&self.camera) as Arc<dyn Clock>;
-        let parts =
-            Parts { catalog, blobs: Arc::new(self.blobs.clone()), clock, progress: Arc::new(Silent) };
+        let parts = Parts {
+            catalog,
+            blobs: Arc::new(self.blobs.clone()),
+            clock,
+            progress: Arc::new(Silent),
+        };
         let journal = Box::new(Watched(journal, Arc::clone(&self.camera)));
         let is_finished = state.is_finished();
         let (_, stop) = watch::channel(false);
@@ -121,7 +132,7 @@ impl Site {
         let owner = Owner {
             cluster: state.started.cluster.uid.clone(),
             run: run(),
-            epoch: kup_core::journal::Journal::epoch(journal),
+            epoch: Journal::epoch(journal),
             operator: "me@here".to_owned(),
         };
         let expected = Expected {
@@ -140,15 +151,29 @@ impl Site {
         catalog
     }
 
+    /// Returns how the run ended, if it did: nobody resumes it then.
+    fn ended(&self) -> Option<Outcome> {
+        match RunState::replay(&self.entries()).unwrap().status {
+            Status::Finished(outcome) => Some(outcome),
+            Status::Running | Status::Paused(_) => None,
+        }
+    }
+
     /// Drives the run until it rests.
     pub(crate) async fn drive(&self) -> Rest {
+        if let Some(outcome) = self.ended() {
+            return Rest::Finished(outcome);
+        }
         self.engine().await.drive(Mode::Go).await.unwrap()
     }
 
     /// Settles what is open, turns back unless that was done before, and drives until the run rests.
     pub(crate) async fn roll_back(&self) -> Rest {
+        if let Some(Outcome::RolledBack) = self.ended() {
+            return Rest::Finished(Outcome::RolledBack);
+        }
         let mut engine = self.engine().await;
-        if engine.state().phase == kup_core::state::Phase::Forward {
+        if engine.state().phase == Phase::Forward {
             if !engine.state().is_finished() {
                 assert_eq!(engine.drive(Mode::Settle).await.unwrap(), Rest::Settled);
             }
@@ -169,7 +194,8 @@ impl Site {
     pub(crate) fn check_attempts(&self) {
         let entries = self.entries();
         let mut succeeded = BTreeSet::new();
-        for (name, attempt) in self.nodes().iter().flat_map(|node| attempts(self._dir.path(), node)) {
+        for (name, attempt) in self.nodes().iter().flat_map(|node| attempts(self.dir.path(), node))
+        {
             let intent = usize::try_from(attempt["intent"].as_u64().unwrap()).unwrap();
             let Event::AttemptStarted(AttemptStarted { step, attempt: n, .. }) =
                 &entries[intent - 1].event
@@ -177,7 +203,7 @@ impl Site {
                 panic!("{name} names entry {intent}, which is no intent");
             };
             assert_eq!(name, format!("{}/{step}.{n}", run()));
-            if attempt["state"]["Ended"] == 0 {
+            if attempt["state"]["Ended"].as_i64() == Some(0) {
                 assert!(succeeded.insert(step.clone()), "{step} ran again after it had succeeded");
             }
         }
@@ -205,14 +231,15 @@ async fn inventory(world: &SimWorld, target: &str, now: Timestamp) -> Inventory 
 /// Writes a journal anew, one process after the other.
 fn rewritten(entries: &[Entry]) -> MemoryStore {
     let store = MemoryStore::default();
-    let copy = |entry: &Entry| NewEntry { time: entry.time, since_boot: 0, event: entry.event.clone() };
+    let copy =
+        |entry: &Entry| NewEntry { time: entry.time, since_boot: 0, event: entry.event.clone() };
     for process in entries.chunk_by(|a, b| a.epoch == b.epoch) {
         let new: Vec<NewEntry> = process.iter().map(copy).collect();
         if process[0].seq.0 == 1 {
             drop(store.create(&run(), new).unwrap());
         } else {
             let (mut journal, _) = store.resume(&run()).unwrap();
-            let append = kup_core::journal::Journal::append(&mut journal, new);
+            let append = Journal::append(&mut journal, new);
             at_once(append).unwrap();
         }
     }
