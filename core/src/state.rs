@@ -163,6 +163,7 @@ impl RunState {
                 self.take_over();
             }
             Event::GateChecked(checked) => {
+                self.must_be_unfinished(entry)?;
                 self.gates.insert(checked.gate.clone(), checked.verdict.clone());
             }
             Event::RunPaused(paused) => {
@@ -196,6 +197,8 @@ impl RunState {
     fn take_over(&mut self) {
         self.status = Status::Running;
         self.until = None;
+        // What stood in the way may be gone: it is asked again. What was open stays open.
+        self.gates.retain(|_, verdict| !matches!(verdict, Verdict::Block { .. }));
         for record in self.steps.values_mut() {
             record.looks = 0;
             if matches!(record.state, StepState::Observed(_)) {

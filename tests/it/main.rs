@@ -7,11 +7,16 @@
     reason = "a suite says by panicking what is wrong"
 )]
 
+mod cli;
+mod cli_program;
 mod cluster_contract;
 mod host_contract;
+mod kill;
+mod rollback;
 mod sim_crash;
 mod sim_half_done;
 mod sim_rig;
 mod sim_upgrade;
 mod sim_world;
 mod tidy;
+mod walk;

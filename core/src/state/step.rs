@@ -1,6 +1,7 @@
 //! The legal life of a step.
 
 use crate::clock::Timestamp;
+use crate::decide::MAX_LOOKS;
 use crate::event::{
     AttemptResult, Doing, Entry, ErrorClass, ErrorRecord, Event, Found, OperatorDecided,
     OperatorDecision, Settlement, StepPrepared,
@@ -125,7 +126,11 @@ impl StepRecord {
                 self.outputs.extend(ended.output.clone().map(|blob| (ended.attempt, blob)));
             }
             Event::RetryScheduled(retry) => self.retry(retry.doing, retry.at),
-            Event::StepBlocked(blocked) => self.state = StepState::Blocked(blocked.error.clone()),
+            Event::StepBlocked(blocked) => {
+                self.state = StepState::Blocked(blocked.error.clone());
+                // Nobody looks again before a resume or an operator's word, a settlement before a rollback neither.
+                self.looks = MAX_LOOKS;
+            }
             Event::OperatorDecided(decided) => self.decide(decided, entry.time)?,
             Event::StepCompleted(completed) => {
                 if !matches!(

@@ -62,6 +62,16 @@ refuse_more() {
 wanted_names=
 for package; do wanted_names="$wanted_names ${package%%=*}"; done
 
+# The lists may be those of another minor: after a switch that was cut short, on the way back, or after a clean-up by apt's own timer.
+know_versions() {
+    for package; do
+        if ! apt-cache madison "${package%%=*}" | awk -F '|' '{ gsub(/ /, "", $2); print $2 }' | grep -qxF "${package#*=}"; then
+            apt-get -q -o APT::Get::List-Cleanup=0 -o Acquire::Retries=2 -o DPkg::Lock::Timeout=120 update || true
+            return 0
+        fi
+    done
+}
+
 # Ends with 70 where a package did not come out as asked.
 check_versions() {
     for package; do
@@ -91,6 +101,7 @@ is_held() { apt-mark showhold | grep -qx "$1"; }
 
 remember_holds
 finish_interrupted
+know_versions "$@"
 refuse_more install "$@"
 apt_get install "$@"
 while IFS= read -r package; do

@@ -22,8 +22,8 @@ pub(super) enum PackageAct {
     Unpack { name: String, version: String },
     /// Finishes a package.
     Configure { name: String },
-    /// Holds exactly these of the three packages.
-    Hold { names: Vec<String> },
+    /// Holds exactly these of the packages of a transaction.
+    Hold { names: Vec<String>, of: Vec<String> },
 }
 
 /// Returns what the script `repository` does.
@@ -44,7 +44,8 @@ pub(super) fn downgrade(args: &[String]) -> Vec<Act> {
     let Some(names) = hold.strip_prefix("hold:") else { return vec![Act::Exit(64)] };
     let names = names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let begin = PackageAct::Begin { packages: packages.to_vec(), downgrade: true };
-    acts([PackageAct::ConfigurePending, begin, PackageAct::Hold { names }])
+    let of = packages.iter().filter_map(|it| Some(it.split_once('=')?.0.to_owned())).collect();
+    acts([PackageAct::ConfigurePending, begin, PackageAct::Hold { names, of }])
 }
 
 fn acts<const N: usize>(acts: [PackageAct; N]) -> Vec<Act> {
@@ -71,7 +72,7 @@ impl PackageAct {
             Self::Begin { packages, downgrade } => begin(machine, reach, packages, *downgrade),
             Self::Unpack { name, version } => unpack(machine, reach, name, version),
             Self::Configure { name } => configure(machine, reach, name),
-            Self::Hold { names } => hold(machine, reach, names),
+            Self::Hold { names, of } => hold(machine, reach, names, of),
         }
     }
 }
@@ -119,6 +120,13 @@ fn begin(
     downgrade: bool,
 ) -> Then {
     reach.say("Reading package lists...");
+    // As the scripts do: lists may be those of another minor, after a switch that was cut short or on the way back.
+    let versions = packages.iter().filter_map(|it| Some(it.split_once('=')?.1));
+    if !versions.into_iter().all(|version| release::is_offered(&machine.lists, version))
+        && let Then::Exit(status) = refresh(machine, reach)
+    {
+        return Then::Exit(status);
+    }
     let mut changes = Vec::new();
     for wanted in packages {
         let Some((name, version)) = wanted.split_once('=') else {
@@ -179,8 +187,8 @@ fn configure(machine: &mut Machine, reach: &mut Reach<'_>, name: &str) -> Then {
     Then::Next
 }
 
-fn hold(machine: &mut Machine, reach: &mut Reach<'_>, names: &[String]) -> Then {
-    for (name, package) in &mut machine.packages {
+fn hold(machine: &mut Machine, reach: &mut Reach<'_>, names: &[String], of: &[String]) -> Then {
+    for (name, package) in machine.packages.iter_mut().filter(|(name, _)| of.contains(name)) {
         package.held = names.contains(name);
         if package.held {
             reach.say(format!("{name} set on hold."));

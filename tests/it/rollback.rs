@@ -1,0 +1,40 @@
+//! `kup rollback` of the real program: shown first, done once, and the cluster is as it was.
+
+use crate::cli_program::{Home, newborn};
+
+const SPEC: &str = "sim:1x1@v1.29.4";
+
+#[test]
+fn a_finished_run_goes_back_to_what_was_before() {
+    let home = Home::new();
+    home.must(&format!("start v1.30.1 --cluster {SPEC} -y"));
+    let run = home.runs().remove(0);
+    let (history, picture) = (home.history(&run), home.picture(&run));
+    assert_ne!(picture, newborn(SPEC));
+
+    let shown = home.must(&format!("rollback {run} --dry-run"));
+    assert!(shown.contains("R1: files"), "{shown}");
+    let refused = home.run(&format!("rollback {run}"));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("there is no terminal"), "{}", refused.stderr);
+    assert_eq!(home.history(&run), history);
+    assert_eq!(home.picture(&run), picture);
+
+    home.must(&format!("rollback {run} -y --reason enough"));
+    assert_eq!(home.picture(&run), newborn(SPEC));
+    let again = home.run(&format!("rollback {run} -y"));
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(again.stderr.contains("was rolled back already"), "{}", again.stderr);
+}
+
+#[test]
+fn a_killed_run_goes_back_to_what_was_before_although_the_rollback_is_killed_too() {
+    let home = Home::new();
+    let run = home.killed_run(&format!("start v1.30.1 --cluster {SPEC} -y"), 60);
+    let mut child = home.spawn(&format!("rollback {run} -y"));
+    home.grows(&run, 25, &mut child);
+    crate::cli_program::kill(&mut child);
+    let ran = home.run(&format!("rollback {run} -y"));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(home.picture(&run), newborn(SPEC));
+}
