@@ -7,7 +7,9 @@ cut_node() { # NODE [SECONDS]
   check_node_name "$1"
   [[ ${2:-0} =~ ^[0-9]+$ ]] || die "not a number of seconds: $2"
   # With a time the rules must not outlive this process, however it ends.
-  [ $# -lt 2 ] || trap 'mend_node "$1"' EXIT
+  # The name is expanded now: a trap runs outside this function.
+  # shellcheck disable=SC2064
+  [ $# -lt 2 ] || trap "mend_node '$1'" EXIT
   mend_node "$1"
   ssh_rule -I OUTPUT --destination "$(node_ip "$1")" --dport 22
   ssh_rule -I INPUT --source "$(node_ip "$1")" --sport 22
