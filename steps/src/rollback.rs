@@ -4,7 +4,7 @@
 //! This is the first form: files, ConfigMaps, packages, holds and repositories of this run go back (class R1) over the same etcd data. It
 //! does not take etcd itself back, and refuses where that would be needed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kup_core::event::{Outcome, Settlement};
 use kup_core::id::StepId;
@@ -12,9 +12,12 @@ use kup_core::plan::{Plan, Stage, StepSpec, Wave};
 use kup_core::state::{RunState, Status, StepRecord};
 use thiserror::Error;
 
-use crate::activity::config_maps;
 use crate::cluster::Node;
-use crate::planner::{PlanProblem, step, step_id, verify_stage};
+use crate::planner::{PlanProblem, step_id, verify_stage};
+
+mod back;
+
+use back::Back;
 
 /// What the way back costs, as DESIGN's classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,152 +170,4 @@ fn same_etcd(state: &RunState, stage: &Stage, step: &StepSpec) -> Result<(), Rol
         }
         (_, _) => Ok(()),
     }
-}
-
-struct Back<'a> {
-    state: &'a RunState,
-    emitted: BTreeSet<StepId>,
-}
-
-impl Back<'_> {
-    fn record(&self, id: &str) -> Option<(StepId, &StepRecord)> {
-        let id: StepId = id.parse().ok()?;
-        let record = self.state.step(&id).filter(|record| record.had_effects())?;
-        Some((id, record))
-    }
-
-    /// Undoes what a stage did to its node; nothing where it did nothing.
-    fn stage(&mut self, stage: &Stage) -> Result<Option<Stage>, RollbackProblem> {
-        let node = stage.target.as_str();
-        let mut steps = Vec::new();
-        let has = |activity: &str| {
-            stage.steps.iter().any(|step| step.id.as_str() == format!("{activity}.{node}"))
-        };
-        if has("kubelet-packages") {
-            steps.extend(self.kubelet(node)?);
-        }
-        if has("kubeadm-apply") {
-            steps.extend(self.config_maps(node)?);
-        }
-        let kubeadm = ["kubeadm-apply", "kubeadm-node"].into_iter().find(|activity| has(activity));
-        for activity in kubeadm
-            .into_iter()
-            .chain(["repository", "kubeadm-package"].into_iter().filter(|a| has(a)))
-        {
-            steps.extend(self.undo(activity, node)?);
-        }
-        let stage = Stage { target: node.to_owned(), skippable: false, steps };
-        Ok((!stage.steps.is_empty()).then_some(stage))
-    }
-
-    /// ConfigMaps go back while the API server still answers.
-    fn config_maps(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
-        let Some((id, record)) = self.record(&format!("kubeadm-apply.{node}")) else {
-            return Ok(None);
-        };
-        let backups = record.prepared.iter().flat_map(|prepared| &prepared.backups);
-        let kept = backups.into_iter().find(|backup| backup.what == config_maps::WHAT);
-        let kept = kept.ok_or(RollbackProblem::NoBackup(id))?;
-        self.plain("config-maps", node, &[("blob", kept.blob.to_string())]).map(Some)
-    }
-
-    fn undo(&mut self, activity: &str, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
-        let Some((of, record)) = self.record(&format!("{activity}.{node}")) else {
-            return Ok(None);
-        };
-        if record.prepared.is_none() {
-            return Err(RollbackProblem::NoBackup(of));
-        }
-        let found = self.state.plan.find(&of).map(|(_, step)| step.clone());
-        let Some(original) = found.filter(|_| self.emitted.insert(of.clone())) else {
-            return Ok(None);
-        };
-        Ok(Some(StepSpec {
-            id: step_id(&format!("rollback.{of}"), node)?,
-            title: format!("undo: {}", original.title),
-            undo_of: Some(of),
-            ..original
-        }))
-    }
-
-    fn kubelet(&mut self, node: &str) -> Result<Vec<StepSpec>, RollbackProblem> {
-        let mut steps = Vec::new();
-        let cordoned = self.record(&format!("cordon.{node}")).is_some();
-        let Some((_, packages)) = self.record(&format!("kubelet-packages.{node}")) else {
-            if cordoned {
-                steps.push(self.plain("uncordon", node, &[])?);
-            }
-            return Ok(steps);
-        };
-        let old = old_version(packages).unwrap_or_else(|| self.state.plan.from.clone());
-        let drain = self.state.plan.find(&step_id(&format!("drain.{node}"), node)?);
-        let drain = drain.map(|(_, step)| step.clone());
-        steps.push(self.plain("cordon", node, &[])?);
-        if let Some(drain) = drain {
-            steps.push(StepSpec { id: step_id(&format!("rollback.{}", drain.id), node)?, ..drain });
-        }
-        steps.extend(self.undo("repository", node)?);
-        steps.extend(self.undo("kubelet-packages", node)?);
-        steps.extend(self.kubelet_files(node)?);
-        steps.push(self.plain("kubelet-restart", node, &[("version", old)])?);
-        steps.push(self.plain("uncordon", node, &[])?);
-        Ok(steps)
-    }
-
-    fn kubelet_files(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
-        let kubeadm = ["kubeadm-apply", "kubeadm-node"]
-            .iter()
-            .find_map(|a| self.record(&format!("{a}.{node}")));
-        let Some((id, record)) = kubeadm else { return Ok(None) };
-        let notes: BTreeMap<&str, &str> = record
-            .prepared
-            .iter()
-            .flat_map(|prepared| {
-                prepared.notes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-            })
-            .collect();
-        let note = |name| notes.get(name).map(|value| (*value).to_owned());
-        let (Some(kept), Some(config), Some(flags)) =
-            (note("pre-image"), note("kubelet:config"), note("kubelet:flags"))
-        else {
-            return Err(RollbackProblem::NoBackup(id));
-        };
-        let params = [("pre-image", kept), ("config", config), ("flags", flags)];
-        self.plain("kubelet-files", node, &params).map(Some)
-    }
-
-    fn plain(
-        &self,
-        activity: &str,
-        node: &str,
-        params: &[(&str, String)],
-    ) -> Result<StepSpec, RollbackProblem> {
-        let title = match activity {
-            "config-maps" => "put the ConfigMaps of kube-system back".to_owned(),
-            "kubelet-files" => "put the kubelet's files back".to_owned(),
-            "kubelet-restart" => {
-                "restart the kubelet, wait until Ready at the old version".to_owned()
-            }
-            other => other.to_owned(),
-        };
-        let mut step = step(activity, node, (title, 5), params)?;
-        step.id = step_id(&format!("rollback.{}", step.id), node)?;
-        Ok(step)
-    }
-
-    /// The version a kubelet has when the rollback is through: the one before the run where the run replaced it, else what it has now.
-    fn old_kubelet(&self, node: &Node) -> String {
-        let replaced = self.record(&format!("kubelet-packages.{}", node.name));
-        replaced
-            .and_then(|(_, record)| old_version(record))
-            .unwrap_or_else(|| node.kubelet_version.clone())
-    }
-}
-
-/// Reads the version before from the note `before`: `kubelet=1.19.16-1.1,kubectl=...`.
-fn old_version(record: &StepRecord) -> Option<String> {
-    let notes = &record.prepared.as_ref()?.notes;
-    let (_, before) = notes.iter().find(|(name, _)| name == "before")?;
-    let package = before.split(',').find_map(|pair| pair.strip_prefix("kubelet="))?;
-    Some(format!("v{}", package.split('-').next()?))
 }

@@ -18,4 +18,5 @@ mod sim_half_done;
 mod sim_rig;
 mod sim_upgrade;
 mod sim_world;
+mod tidy;
 mod walk;

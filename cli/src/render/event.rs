@@ -119,7 +119,14 @@ fn found(found: &Found) -> String {
 
 fn prepared(prepared: &kup_core::event::StepPrepared) -> String {
     if prepared.backups.is_empty() {
-        return "nothing to keep for an undo but what is noted here".to_owned();
+        let notes = prepared.notes.iter().filter(|(_, value)| !value.is_empty());
+        let notes: Vec<String> = notes.map(|(name, value)| format!("{name}: {value}")).collect();
+        let noted = notes.join("; ");
+        return if noted.is_empty() {
+            "an undo needs nothing".to_owned()
+        } else {
+            format!("noted for an undo: {noted}")
+        };
     }
     let one = |b: &kup_core::event::Backup| {
         let hash: String = b.blob.as_str().chars().take(12).collect();

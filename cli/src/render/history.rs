@@ -30,22 +30,21 @@ pub(crate) fn runs_table(runs: &[RunSummary]) -> String {
 
 /// Returns the events in order. Where one process took over from another, a line says so.
 pub(crate) fn events_table(entries: &[Entry]) -> String {
-    let mut text = String::new();
-    let mut rows = Vec::new();
-    let mut previous: Option<&Entry> = None;
-    for entry in entries {
-        if let Some(last) = previous.filter(|last| last.epoch < entry.epoch) {
-            text += &part(std::mem::take(&mut rows), text.is_empty());
+    let previous = std::iter::once(None).chain(entries.iter().map(Some));
+    let rows = entries.iter().zip(previous).map(|(entry, previous)| row(entry, previous)).collect();
+    let table = table(&["SEQ", "TIME (UTC)", "AFTER", "EVENT", "STEP", "WHAT"], rows);
+    let mut lines = table.lines();
+    let mut text: String = lines.next().map(|header| header.to_owned() + "\n").unwrap_or_default();
+    let mut last: Option<&Entry> = None;
+    for (entry, line) in entries.iter().zip(lines) {
+        if let Some(last) = last.filter(|last| last.epoch < entry.epoch) {
             text += &boundary(last, entry);
         }
-        rows.push(row(entry, previous));
-        previous = Some(entry);
+        text += line;
+        text.push('\n');
+        last = Some(entry);
     }
-    text + &part(rows, false)
-}
-
-fn part(rows: Vec<Vec<String>>, _first: bool) -> String {
-    table(&["SEQ", "TIME (UTC)", "AFTER", "EVENT", "STEP", "WHAT"], rows)
+    text
 }
 
 fn boundary(last: &Entry, next: &Entry) -> String {

@@ -122,9 +122,12 @@ pub(super) async fn running(
     Ok(all.then(|| format!("the control plane of {node} runs {version} and is ready")))
 }
 
+/// A new manifest makes a new mirror pod, so that Running already tells of the new container. The API server must be Ready too: nodes
+/// depend on it. For the others Ready comes seconds late, and the closing verification waits for it.
 fn is_up(pod: &Pod, node: &str, component: &str, version: &str) -> bool {
     pod.node == node
         && pod.name == format!("{component}-{node}")
-        && pod.ready
+        && pod.phase == "Running"
+        && (pod.ready || component != "kube-apiserver")
         && pod.images.iter().any(|image| is_at(image, version))
 }

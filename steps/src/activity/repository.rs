@@ -58,6 +58,11 @@ impl Activity for Repository {
                 Found::Foreign { what: "no file names a Kubernetes repository any more".to_owned() }
             }
             (0, _) => Found::Before { what },
+            // The files are switched before the lists are refreshed: an attempt that ended in between has more to do.
+            (some, all) if some == all && cx.attempt > 0 && cx.step.undo_of.is_none() => {
+                let what = format!("{what}; its package lists may be old");
+                Found::Between { what, repairable: true }
+            }
             (some, all) if some == all => Found::After { what },
             (_, _) => Found::Between { what, repairable: true },
         })
@@ -82,10 +87,18 @@ impl Activity for Repository {
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        match self.observe(cx).await? {
-            Found::After { what } => Ok(Proof::from(what)),
-            Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
-                Err(ActivityError::permanent(format!("the repository was not switched: {what}")))
+        let wanted = cx.param("minor")?;
+        let repositories = self.state(cx).await?.repositories;
+        let wrong =
+            repositories.iter().find(|r| r.minor.as_deref().is_some_and(|minor| minor != wanted));
+        match wrong {
+            None => Ok(Proof::from(format!("the repository is at {wanted}"))),
+            Some(wrong) => {
+                let why = format!(
+                    "the repository was not switched: {} still names another minor",
+                    wrong.file
+                );
+                Err(ActivityError::permanent(why))
             }
         }
     }

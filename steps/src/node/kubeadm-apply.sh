@@ -77,6 +77,13 @@ put_back_manifests() {
     done
 }
 
+# kubeadm writes these by truncating them first: a reboot in between leaves an empty one, with which no kubelet starts.
+put_back_kubelet_files() {
+    for file in /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env; do
+        if [ ! -s "$file" ] && [ -s "$room$file" ]; then put_back "$file"; fi
+    done
+}
+
 # Only what is broken goes back, and only from a pair that is whole. The key goes first: until the certificate follows, the
 # pair is as broken as before, and another attempt finds it.
 put_back_pairs() {
@@ -131,6 +138,7 @@ shift 2
 wait_for_kubeadm
 unpack "$pre_image"
 put_back_manifests
+put_back_kubelet_files
 put_back_pairs
 wait_for_api /etc/kubernetes/admin.conf
 clean

@@ -7,24 +7,19 @@ systemctl daemon-reload
 systemctl reset-failed kubelet.service 2>/dev/null || true
 systemctl restart kubelet.service
 
-# A kubelet that dies at its start is active for a moment too: it must stay the same process for a while.
+# A kubelet that dies at its start is active for a moment too: it must be the same process twice, a second apart. Whether its node
+# gets Ready is for kup to see.
 waited=0
-steady=0
 last=
 while [ "$waited" -lt 60 ]; do
-    sleep 1
-    waited=$((waited + 1))
     pid=$(property MainPID)
     if [ "$(property ActiveState)" = active ] && [ "$pid" != 0 ] && [ "$pid" = "$last" ]; then
-        steady=$((steady + 1))
-    else
-        steady=0
-    fi
-    last=$pid
-    if [ "$steady" -ge 3 ]; then
         echo "the kubelet is active, process $pid"
         exit 0
     fi
+    last=$pid
+    sleep 1
+    waited=$((waited + 1))
 done
 echo 'kup: the kubelet does not stay active; the end of its log:' >&2
 journalctl -u kubelet.service -n 20 -o cat --no-pager >&2 || true

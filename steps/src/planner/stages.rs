@@ -1,0 +1,161 @@
+//! The steps of each kind of node.
+
+use std::time::Duration;
+
+use kup_core::id::StepId;
+use kup_core::plan::{Policy, Stage, StepSpec};
+
+use super::{Drain, Options, PlanProblem};
+use crate::inventory::{Inventory, NodeInventory};
+
+/// Builds one step.
+pub(crate) fn step(
+    activity: &str,
+    target: &str,
+    (title, minutes): (String, u64),
+    params: &[(&str, String)],
+) -> Result<StepSpec, PlanProblem> {
+    let id = format!("{activity}.{target}");
+    Ok(StepSpec {
+        id: step_id(&id, target)?,
+        activity: activity.to_owned(),
+        version: 1,
+        title,
+        params: params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        policy: Policy::with_timeout(Duration::from_secs(minutes * 60)),
+        undo_of: None,
+    })
+}
+
+pub(crate) fn step_id(id: &str, target: &str) -> Result<StepId, PlanProblem> {
+    id.parse().map_err(|error| PlanProblem::Name(target.to_owned(), error))
+}
+
+pub(super) struct Stages<'a> {
+    pub(super) options: &'a Options,
+}
+
+impl Stages<'_> {
+    fn stage(&self, node: &NodeInventory, skippable: bool, steps: Vec<StepSpec>) -> Stage {
+        Stage { target: node.node.name.clone(), skippable, steps }
+    }
+
+    pub(super) fn first(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
+        let (name, version) = (&node.node.name, self.options.target.to_string());
+        let flags = self.options.kubeadm_flags.join("\n");
+        let mut steps = self.kubeadm_package(node)?;
+        let title = format!("read `kubeadm upgrade plan {version}` for manual work");
+        let params = [("version", version.clone()), ("flags", flags)];
+        steps.push(step("upgrade-plan", name, (title, 5), &params)?);
+        steps.push(self.kubeadm("kubeadm-apply", node, "control-plane")?);
+        Ok(self.stage(node, false, steps))
+    }
+
+    pub(super) fn control_plane(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
+        let mut steps = self.kubeadm_package(node)?;
+        steps.push(self.kubeadm("kubeadm-node", node, "control-plane")?);
+        Ok(self.stage(node, false, steps))
+    }
+
+    pub(super) fn kubelet(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
+        Ok(self.stage(node, false, self.replace_kubelet(node)?))
+    }
+
+    pub(super) fn worker(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
+        let mut steps = self.kubeadm_package(node)?;
+        steps.push(self.kubeadm("kubeadm-node", node, "worker")?);
+        steps.extend(self.replace_kubelet(node)?);
+        Ok(self.stage(node, true, steps))
+    }
+
+    fn kubeadm_package(&self, node: &NodeInventory) -> Result<Vec<StepSpec>, PlanProblem> {
+        let minor = self.options.target.minor_name();
+        let title = format!("switch the repository to {minor}");
+        let repository = step("repository", &node.node.name, (title, 10), &[("minor", minor)])?;
+        Ok(vec![repository, self.packages("kubeadm-package", node, &["kubeadm"])?])
+    }
+
+    fn kubeadm(
+        &self,
+        activity: &str,
+        node: &NodeInventory,
+        role: &str,
+    ) -> Result<StepSpec, PlanProblem> {
+        let version = self.options.target.to_string();
+        let title = match activity {
+            "kubeadm-apply" => format!("kubeadm upgrade apply {version}"),
+            _ => format!("kubeadm upgrade node, to {version}"),
+        };
+        let flags = self.options.kubeadm_flags.join("\n");
+        let params = [("version", version), ("role", role.to_owned()), ("flags", flags)];
+        let mut step = step(activity, &node.node.name, (title, 25), &params)?;
+        step.policy.max_attempts = 2;
+        Ok(step)
+    }
+
+    fn packages(
+        &self,
+        id: &str,
+        node: &NodeInventory,
+        names: &[&str],
+    ) -> Result<StepSpec, PlanProblem> {
+        let version = self.options.target.bare();
+        let offer = |name: &&str| match node.offers.version(name) {
+            "" => Err(PlanProblem::NotOffered {
+                node: node.node.name.clone(),
+                repository: node.offers.repository.clone(),
+                package: (*name).to_owned(),
+                version: version.clone(),
+            }),
+            offered => Ok(format!("{name}={offered}")),
+        };
+        let packages = names.iter().map(offer).collect::<Result<Vec<_>, _>>()?.join(",");
+        let title = format!("install {}", packages.replace(',', " "));
+        let mut spec = step("packages", &node.node.name, (title, 20), &[("packages", packages)])?;
+        spec.id = step_id(&format!("{id}.{}", node.node.name), &node.node.name)?;
+        Ok(spec)
+    }
+
+    fn replace_kubelet(&self, node: &NodeInventory) -> Result<Vec<StepSpec>, PlanProblem> {
+        let (name, version) = (&node.node.name, self.options.target.to_string());
+        let restart = format!("restart the kubelet, wait until Ready at {version}");
+        Ok(vec![
+            step("cordon", name, ("cordon".to_owned(), 2), &[])?,
+            drain_step(name, &self.options.drain)?,
+            self.packages("kubelet-packages", node, &["kubelet", "kubectl"])?,
+            step("kubelet-restart", name, (restart, 5), &[("version", version)])?,
+            step("uncordon", name, ("uncordon".to_owned(), 2), &[])?,
+        ])
+    }
+
+    pub(super) fn verify(&self, inventory: &Inventory) -> Result<Stage, PlanProblem> {
+        let version = self.options.target.to_string();
+        let nodes = inventory.nodes.iter().map(|n| (n.node.name.clone(), version.clone()));
+        verify_stage(&version, nodes)
+    }
+}
+
+fn drain_step(node: &str, drain: &Drain) -> Result<StepSpec, PlanProblem> {
+    let yes = |on: bool| if on { "yes" } else { "no" }.to_owned();
+    let params = [
+        ("delete-emptydir-data", yes(drain.delete_emptydir_data)),
+        ("force", yes(drain.force)),
+        ("grace-period", drain.grace_period.map(|s| s.to_string()).unwrap_or_default()),
+    ];
+    let mut spec = step("drain", node, ("drain".to_owned(), 1), &params)?;
+    spec.policy.timeout_ms = u64::try_from(drain.timeout.as_millis()).unwrap_or(u64::MAX);
+    Ok(spec)
+}
+
+/// Builds the stage that proves the whole cluster: node names with the versions their kubelets shall have.
+pub(crate) fn verify_stage(
+    version: &str,
+    nodes: impl Iterator<Item = (String, String)>,
+) -> Result<Stage, PlanProblem> {
+    let nodes =
+        nodes.map(|(name, version)| format!("{name}={version}")).collect::<Vec<_>>().join(",");
+    let params = [("version", version.to_owned()), ("nodes", nodes)];
+    let title = format!("verify that the whole cluster is at {version}");
+    let step = step("verify", "cluster", (title, 10), &params)?;
+    Ok(Stage { target: "cluster".to_owned(), skippable: false, steps: vec![step] })
+}
