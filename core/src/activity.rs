@@ -175,6 +175,12 @@ impl ActivityError {
         Self::new(ErrorClass::Unclear, message)
     }
 
+    /// Returns the same error for somebody who could not look: the effect may have happened.
+    #[must_use]
+    pub fn as_unclear(self) -> Self {
+        Self { class: ErrorClass::Unclear, ..self }
+    }
+
     /// Adds a cause and everything behind it.
     #[must_use]
     pub fn because(mut self, cause: &dyn std::error::Error) -> Self {

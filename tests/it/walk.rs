@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kup_core::engine::Rest;
-use kup_core::event::{Outcome, PauseReason};
+use kup_core::event::{Event, Outcome, PauseReason};
 
 mod camera;
 mod site;
@@ -150,6 +150,29 @@ async fn after_a_power_cut_of_all_machines_a_run_succeeds_or_asks_and_goes_back(
         }
     }
     assert!(succeeded > asked * 9, "{succeeded} succeeded, {asked} asked");
+}
+
+/// Whether a command is under way on a worker.
+fn works_on_worker(shot: &Shot) -> bool {
+    matches!(&shot.entries.last().unwrap().event,
+        Event::AttemptStarted(started) if started.step.as_str().ends_with(".w1"))
+}
+
+#[tokio::test]
+async fn what_a_worker_has_done_is_adopted_although_the_api_server_is_away() {
+    let walk = forward(FORWARD, 1).await;
+    let points = at(&walk.shots, &[Moment::Waiting]);
+    let points: Vec<_> = points.into_iter().filter(|n| works_on_worker(&walk.shots[*n])).collect();
+    assert!(points.len() > 20, "{} points", points.len());
+    for n in points {
+        let site = walk.site.revive(&walk.shots[n], 0);
+        Fate::Later.befall(&site);
+        site.world.kill_machine("cp1").unwrap();
+        site.world.boot_machine("cp1").unwrap();
+        assert_eq!(site.drive().await, SUCCEEDED, "{:#?}", site.last_entries());
+        assert_eq!(picture(&site), walk.after);
+        site.check_attempts();
+    }
 }
 
 #[tokio::test]

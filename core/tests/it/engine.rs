@@ -83,6 +83,14 @@ async fn an_unclear_attempt_is_settled_and_never_started_anew() {
 }
 
 #[tokio::test]
+async fn an_attempt_is_settled_anew_after_every_unclear_end() {
+    let rig = Rig::new("one: a", "execute: unclear unclear, settle: running ended");
+    assert_eq!(rig.drive().await.unwrap(), DONE);
+    let again = ["settle a 1", "execute a 1"];
+    assert_eq!(rig.asked()[3..], [&again[..], &again[..], &["verify a 1"]].concat());
+}
+
+#[tokio::test]
 async fn code_that_breaks_off_is_unclear() {
     let rig = Rig::new("one: a", "execute: breaks, settle: ended");
     assert_eq!(rig.drive().await.unwrap(), DONE);

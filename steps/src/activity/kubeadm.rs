@@ -241,8 +241,12 @@ impl Activity for Kubeadm {
     }
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        self.must_be_configured(cx).await?;
         let host = self.world.host(&cx.target).await?;
+        // What runs or has ended there is taken over, whatever the API says or does not say by now.
+        let status = attempt::settle(cx, host).await;
+        if status.map_err(ActivityError::as_unclear)? == Settlement::NotStarted {
+            self.must_be_configured(cx).await?;
+        }
         attempt::run(cx, host, self.script(cx)?).await
     }
 
