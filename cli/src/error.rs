@@ -187,6 +187,8 @@ impl From<InventoryError> for CliError {
                 made.causes.extend(others);
                 made
             }
+            InventoryError::OtherMachine { .. } => Self::of(Exit::Ssh, &error)
+                .hint("see --ssh-address, your ~/.ssh/config and DNS: the name or address leads to another machine"),
             InventoryError::Config(_)
             | InventoryError::Version { .. }
             | InventoryError::NoAddress(_) => Self::of(Exit::Usage, &error),
@@ -206,7 +208,6 @@ impl From<PlanProblem> for CliError {
             | PlanProblem::Older { .. }
             | PlanProblem::TooNew { .. }
             | PlanProblem::Kubelet { .. }
-            | PlanProblem::PackageManager { .. }
             | PlanProblem::NoControlPlane
             | PlanProblem::NotFirst(_)
             | PlanProblem::Name(_, _)

@@ -181,6 +181,12 @@ impl ActivityError {
         Self { class: ErrorClass::Unclear, ..self }
     }
 
+    /// Returns the same error for somebody who has waited long enough.
+    #[must_use]
+    pub fn as_permanent(self) -> Self {
+        Self { class: ErrorClass::Permanent, ..self }
+    }
+
     /// Adds a cause and everything behind it.
     #[must_use]
     pub fn because(mut self, cause: &dyn std::error::Error) -> Self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::activity::Activity;
+use crate::activity::{Activity, UndoClass};
 use crate::gate::Gate;
 use crate::plan::{Plan, StepSpec};
 
@@ -31,6 +31,14 @@ pub enum BindError {
         step: String,
         /// The parameter.
         param: &'static str,
+    },
+    /// What the step would undo declares that it cannot be undone.
+    #[error("step `{step}` would undo the activity `{activity}`, which has no undo")]
+    NoUndo {
+        /// The step.
+        step: String,
+        /// The activity's name.
+        activity: String,
     },
     /// There is no such gate.
     #[error("the plan needs the gate `{0}`, which this kup does not have")]
@@ -96,7 +104,11 @@ impl Catalog {
     /// The first thing that is missing.
     pub fn bind(&self, plan: &Plan) -> Result<(), BindError> {
         for (_, step) in plan.steps() {
-            self.activity(step)?;
+            let reversible = self.activity(step)?.undo_class() == UndoClass::Reversible;
+            if step.undo_of.is_some() && !reversible {
+                let (step, activity) = (step.id.to_string(), step.activity.clone());
+                return Err(BindError::NoUndo { step, activity });
+            }
         }
         Ok(())
     }

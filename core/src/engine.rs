@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::info;
 
-use crate::activity::{ActivityError, StepContext};
+use crate::activity::{ActivityError, EffectClass, StepContext};
 use crate::catalog::{BindError, Catalog};
 use crate::clock::{Clock, Timestamp};
 use crate::decide::{Action, Decision, Mode, decide};
@@ -220,7 +220,8 @@ impl Engine {
         let record = self.state.step(&id).cloned().unwrap_or_default();
         let cx = self.context(target, step, &record);
         // Looking and proving change nothing, so they need not be waited for when the run is to rest.
-        let only_looks = matches!(doing, Doing::Observe | Doing::Settle | Doing::Verify);
+        let only_looks = matches!(doing, Doing::Observe | Doing::Settle | Doing::Verify)
+            || activity.effect() == EffectClass::ReadOnly;
         let task = self.tasks.spawn(async move {
             tokio::select! {
                 done = perform(activity.as_ref(), &cx, doing) => done,

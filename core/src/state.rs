@@ -195,8 +195,11 @@ impl RunState {
 
     /// What the process before knew only for itself is forgotten: the world is looked at again.
     fn take_over(&mut self) {
+        // Having rested where it was asked to, a run goes on to its end; interrupted before, it still rests there.
+        if matches!(self.status, Status::Paused(PauseReason::Reached { .. })) {
+            self.until = None;
+        }
         self.status = Status::Running;
-        self.until = None;
         // What stood in the way may be gone: it is asked again. What was open stays open.
         self.gates.retain(|_, verdict| !matches!(verdict, Verdict::Block { .. }));
         for record in self.steps.values_mut() {
@@ -220,6 +223,7 @@ impl RunState {
         }
         self.take_over();
         self.phase = Phase::Rollback;
+        self.until = None;
         self.plan = plan.clone();
         self.gates.clear();
         self.add_steps(entry)

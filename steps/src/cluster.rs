@@ -67,6 +67,14 @@ pub struct Pod {
     pub images: Vec<String>,
 }
 
+impl Pod {
+    /// Whether it should be ready and is not. What has ended, or is going, is not expected to be.
+    #[must_use]
+    pub fn is_wanting(&self) -> bool {
+        !self.ready && !self.terminating && self.phase != "Succeeded" && self.phase != "Failed"
+    }
+}
+
 /// The answer to an eviction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Eviction {

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::activity::config_maps;
 use crate::cluster::{Cluster, ClusterError, Node};
-use crate::facts::{ControlPlaneState, NodeFacts, Offers, PackageState};
+use crate::facts::{ControlPlaneState, NodeFacts, Offers, PackageManager, PackageState};
 use crate::host::{Host, HostError};
 use crate::version::{InvalidVersion, Version};
 
@@ -31,6 +31,8 @@ pub struct Inventory {
     pub server_version: Version,
     /// Checks of `/readyz` that do not pass.
     pub unready_checks: Vec<String>,
+    /// Pods of kube-system that are not ready.
+    pub unready_pods: Vec<String>,
     /// The nodes, sorted by name.
     pub nodes: Vec<NodeInventory>,
 }
@@ -86,6 +88,20 @@ pub enum InventoryError {
     /// Machines do not answer or lack something.
     #[error("cannot read {}", names(.0))]
     Machines(Vec<(String, HostError)>),
+    /// Something else answers where a node should be.
+    #[error(
+        "{address} is not node {node}: its machine-id is {found}, the API knows the node by {known}"
+    )]
+    OtherMachine {
+        /// The node.
+        node: String,
+        /// Where it was looked for.
+        address: String,
+        /// The machine-id of what answers.
+        found: String,
+        /// The machine-id in the Node object.
+        known: String,
+    },
     /// A node has no machine that kup could reach.
     #[error("node {0} has no address")]
     NoAddress(String),
@@ -93,6 +109,15 @@ pub enum InventoryError {
 
 fn names(failed: &[(String, HostError)]) -> String {
     failed.iter().map(|(node, _)| node.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the version that `kubeadm-config` names.
+///
+/// # Errors
+/// See [`InventoryError`].
+pub async fn version(cluster: &dyn Cluster) -> Result<Version, InventoryError> {
+    let version = config_maps::cluster_version(cluster).await.map_err(InventoryError::Config)?;
+    parse("kubeadm-config", &version)
 }
 
 /// Asks the cluster and all machines. `hosts` must hold one for each node.
@@ -105,9 +130,12 @@ pub async fn collect(
     hosts: &BTreeMap<String, (String, Arc<dyn Host>)>,
     (target, taken_at): (Version, Timestamp),
 ) -> Result<Inventory, InventoryError> {
-    let version = config_maps::cluster_version(cluster).await.map_err(InventoryError::Config)?;
+    let version = version(cluster).await?;
     let server_version = cluster.server_version().await.map_err(InventoryError::Cluster)?;
     let unready_checks = cluster.unready_checks().await.map_err(InventoryError::Cluster)?;
+    let pods = cluster.system_pods().await.map_err(InventoryError::Cluster)?;
+    let unready_pods =
+        pods.iter().filter(|pod| pod.is_wanting()).map(|pod| pod.name.clone()).collect();
     let asked = stream::iter(nodes).map(|node| machine(node, hosts, target)).buffered(AT_ONCE);
     let answers: Vec<_> = asked.collect().await;
     let (mut read, mut failed) = (Vec::new(), Vec::new());
@@ -121,13 +149,30 @@ pub async fn collect(
     if !failed.is_empty() {
         return Err(InventoryError::Machines(failed));
     }
+    read.iter().try_for_each(same_machine)?;
     Ok(Inventory {
         taken_at,
         cluster: cluster.identity().await.map_err(InventoryError::Cluster)?,
-        version: parse("kubeadm-config", &version)?,
+        version,
         server_version: parse("the API server", &server_version)?,
         unready_checks,
+        unready_pods,
         nodes: read,
+    })
+}
+
+/// The kubelet reports the machine-id and the boot id of its machine; kup asked the machine behind the address.
+fn same_machine(read: &NodeInventory) -> Result<(), InventoryError> {
+    let (node, facts) = (&read.node, &read.facts);
+    let same = |known: &str, found: &str| !known.is_empty() && known == found;
+    if same(&node.machine_id, &facts.machine_id) || same(&node.boot_id, &facts.boot_id) {
+        return Ok(());
+    }
+    Err(InventoryError::OtherMachine {
+        node: node.name.clone(),
+        address: read.address.clone(),
+        found: facts.machine_id.clone(),
+        known: node.machine_id.clone(),
     })
 }
 
@@ -145,6 +190,11 @@ async fn machine(
     let (address, host) = hosts.get(&node.name).ok_or(None)?;
     let host = host.as_ref();
     let facts = NodeFacts::read(host).await.map_err(Some)?;
+    if facts.package_manager != PackageManager::Apt {
+        let found = format!("{:?}", facts.package_manager).to_lowercase();
+        let (node, what) = (node.name.clone(), format!("apt (its package manager is: {found})"));
+        return Err(Some(HostError::Lacks { node, what }));
+    }
     let packages = PackageState::read(host).await.map_err(Some)?;
     let offers = Offers::read(host, &target.minor_name(), &target.bare()).await.map_err(Some)?;
     let control_plane = match node.control_plane {

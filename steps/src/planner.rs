@@ -8,7 +8,6 @@ use kup_core::id::InvalidId;
 use kup_core::plan::{GateSpec, Plan, Stage, Wave};
 use thiserror::Error;
 
-use crate::facts::PackageManager;
 use crate::inventory::{Inventory, NodeInventory};
 use crate::version::{InvalidVersion, Version};
 
@@ -92,14 +91,6 @@ pub enum PlanProblem {
         /// The version, without `v`.
         version: String,
     },
-    /// A node's packages are not apt's.
-    #[error("{node} has the package manager {found}; this kup knows apt")]
-    PackageManager {
-        /// The node.
-        node: String,
-        /// What it has.
-        found: String,
-    },
     /// No node names a Kubernetes repository.
     #[error("no file in /etc/apt names a Kubernetes repository with a minor (v1.NN) on {0}")]
     NoRepository(String),
@@ -122,19 +113,27 @@ pub enum PlanProblem {
 /// # Errors
 /// See [`PlanProblem`].
 pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProblem> {
+    let remainder = inventory.version == options.target;
+    let lagging = |n: &NodeInventory| n.node.kubelet_version != options.target.to_string();
+    if remainder && !inventory.nodes.iter().any(lagging) {
+        return Err(PlanProblem::Equal(inventory.version));
+    }
     check_target(inventory.version, options.target)?;
     inventory.nodes.iter().try_for_each(check_node)?;
     let first = first_control_plane(inventory, options.first.as_deref())?;
     let others = || {
         inventory.nodes.iter().filter(|n| n.node.control_plane && n.node.name != first.node.name)
     };
-    let workers = || inventory.nodes.iter().filter(|n| !n.node.control_plane);
+    // Of an upgrade that left nodes out, only those are done; its control plane is found done step by step.
+    let wanted = |n: &NodeInventory| !remainder || lagging(n);
+    let workers = || inventory.nodes.iter().filter(|n| !n.node.control_plane && wanted(n));
     let stages = Stages { options };
     let mut static_pods = vec![stages.first(first)?];
     for node in others() {
         static_pods.push(stages.control_plane(node)?);
     }
-    let kubelets = std::iter::once(first).chain(others()).map(|node| stages.kubelet(node));
+    let kubelets = std::iter::once(first).chain(others()).filter(|n| wanted(n));
+    let kubelets = kubelets.map(|node| stages.kubelet(node));
     let workers = workers().map(|node| stages.worker(node));
     let mut waves = vec![
         wave("control-plane", 1, static_pods),
@@ -147,10 +146,12 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     Ok(Plan { from, to, gates: gates(options.target), waves })
 }
 
-fn check_target(current: Version, target: Version) -> Result<(), PlanProblem> {
-    if target == current {
-        Err(PlanProblem::Equal(current))
-    } else if target < current {
+/// Refuses what is no step forward, or too large a one. An equal version passes: nodes may have been left out.
+///
+/// # Errors
+/// [`PlanProblem::Older`], [`PlanProblem::TooNew`].
+pub fn check_target(current: Version, target: Version) -> Result<(), PlanProblem> {
+    if target < current {
         Err(PlanProblem::Older { current, target })
     } else if target.major != current.major || target.minor > current.minor + 1 {
         Err(PlanProblem::TooNew { current, target })
@@ -163,10 +164,6 @@ fn check_node(node: &NodeInventory) -> Result<(), PlanProblem> {
     let name = || node.node.name.clone();
     if node.node.os != "linux" {
         return Err(PlanProblem::OperatingSystem(name(), node.node.os.clone()));
-    }
-    if node.facts.package_manager != PackageManager::Apt {
-        let found = format!("{:?}", node.facts.package_manager).to_lowercase();
-        return Err(PlanProblem::PackageManager { node: name(), found });
     }
     if !node.packages.repositories.iter().any(|repository| repository.minor.is_some()) {
         return Err(PlanProblem::NoRepository(name()));

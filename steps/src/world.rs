@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt};
 use kup_core::activity::ActivityError;
 use kup_core::event::{ClusterIdentity, ErrorClass, MachineIdentity};
 use tokio::sync::Mutex;
@@ -14,6 +15,9 @@ use crate::host::{Host, HostError, Owner};
 
 /// Whether a run, by its id, is over, as far as this machine's journals tell.
 pub type IsOver = Arc<dyn for<'a> Fn(&'a str) -> bool + Send + Sync>;
+
+/// Machines asked at once.
+const AT_ONCE: usize = 16;
 
 /// All that a run may touch.
 pub struct World {
@@ -72,27 +76,37 @@ impl World {
         let mut known = self.known.lock().await;
         if !known.contains("") {
             let found = self.cluster.identity().await.map_err(|e| cluster_error(&e))?;
-            if found.uid != self.identity.uid || found.ca_sha256 != self.identity.ca_sha256 {
-                let (uid, wanted) = (found.uid, &self.identity.uid);
-                return Err(ActivityError::permanent(format!(
-                    "another cluster answers at {}: its kube-system has the UID {uid}, the run is about {wanted}",
-                    found.endpoint
-                )));
-            }
+            same_cluster(&self.identity, &found)?;
             known.insert(String::new());
         }
         Ok(self.cluster.as_ref())
     }
 
+    /// Compares the Node object, where the API answers; a machine is known by itself when it does not.
+    async fn same_node(&self, expected: &MachineIdentity) -> Result<(), ActivityError> {
+        match self.cluster.node(&expected.name).await {
+            Ok(Some(node)) if node.uid != expected.uid => {
+                let (name, uid, wanted) = (&expected.name, node.uid, &expected.uid);
+                let why = format!(
+                    "node {name} was made anew: its UID is {uid}, the run began with {wanted}"
+                );
+                Err(ActivityError::permanent(why))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Tells every node that this run is over. One that does not answer keeps its record, and the log says so.
     pub async fn release(&self) {
-        let nodes: Vec<String> =
-            self.known.lock().await.iter().filter(|node| !node.is_empty()).cloned().collect();
-        for host in nodes.iter().filter_map(|node| self.hosts.get(node)) {
-            if let Err(error) = host.release(&self.owner).await {
-                tracing::warn!(node = host.node(), %error, "could not release the node");
+        let release = |host: &Arc<dyn Host>| {
+            let (host, owner) = (Arc::clone(host), self.owner.clone());
+            async move {
+                if let Err(error) = host.release(&owner).await {
+                    tracing::warn!(node = host.node(), %error, "could not release the node");
+                }
             }
-        }
+        };
+        stream::iter(self.hosts.values().map(release)).buffered(AT_ONCE).collect::<()>().await;
     }
 
     /// Returns a machine, after making sure that it is the run's and telling it who owns it now.
@@ -106,12 +120,27 @@ impl World {
         if !self.known.lock().await.contains(node) {
             let facts = NodeFacts::read(host.as_ref()).await.map_err(|e| host_error(&e))?;
             same_machine(expected, &facts)?;
+            self.same_node(expected).await?;
             let is_over = self.is_over.as_ref();
             host.claim(&self.owner, is_over).await.map_err(|e| host_error(&e))?;
             self.known.lock().await.insert(node.to_owned());
         }
         Ok(host.as_ref())
     }
+}
+
+fn same_cluster(expected: &ClusterIdentity, found: &ClusterIdentity) -> Result<(), ActivityError> {
+    let (what, wanted, got) = if found.uid != expected.uid {
+        ("kube-system has the UID", &expected.uid, &found.uid)
+    } else if found.ca_sha256 != expected.ca_sha256 {
+        ("certificate authority has the SHA-256", &expected.ca_sha256, &found.ca_sha256)
+    } else {
+        return Ok(());
+    };
+    let endpoint = &found.endpoint;
+    Err(ActivityError::permanent(format!(
+        "another cluster answers at {endpoint}: its {what} {got}, the run began with {wanted}"
+    )))
 }
 
 fn same_machine(expected: &MachineIdentity, found: &NodeFacts) -> Result<(), ActivityError> {
@@ -135,8 +164,9 @@ fn same_machine(expected: &MachineIdentity, found: &NodeFacts) -> Result<(), Act
 #[must_use]
 pub fn cluster_error(error: &ClusterError) -> ActivityError {
     let class = match error {
-        ClusterError::Unavailable { .. } => ErrorClass::Transient,
-        ClusterError::Denied { .. } | ClusterError::Failed { .. } => ErrorClass::Permanent,
+        // An API server that has just started refuses everybody until it has read its roles.
+        ClusterError::Unavailable { .. } | ClusterError::Denied { .. } => ErrorClass::Transient,
+        ClusterError::Failed { .. } => ErrorClass::Permanent,
     };
     with_causes(ActivityError::new(class, error.to_string()), error)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kup_core::event::Event;
 use kup_core::plan::Plan;
-use kup_steps::inventory::{Inventory, collect};
-use kup_steps::planner::{Drain, Options, plan};
+use kup_steps::inventory::{self, Inventory, collect};
+use kup_steps::planner::{Drain, Options, check_target, plan};
 use kup_steps::version::Version;
 
 use super::gates;
@@ -33,6 +33,7 @@ pub(crate) async fn prepare(
     let target = target(&args.version)?;
     let reach = reach(&args.reach, target)?;
     let connected = connect(reach, sim_dir, Arc::clone(&session.clock)).await?;
+    check_target(inventory::version(connected.cluster.as_ref()).await?, target)?;
     let nodes = connected.cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
     let now = session.clock.now();

@@ -143,6 +143,7 @@ impl StepRecord {
                 self.settle_as(StepState::Completed(completed.evidence.clone()), entry.time);
             }
             Event::StepSkipped(skipped) => {
+                self.open = None;
                 self.settle_as(StepState::Skipped(skipped.reason.clone()), entry.time);
             }
             Event::RunStarted(_)
@@ -196,7 +197,12 @@ impl StepRecord {
     }
 
     fn settle(&mut self, attempt: u32, settlement: &Settlement) -> Result<(), &'static str> {
-        self.open_attempt(attempt)?.settlement = Some(settlement.clone());
+        let open = self.open_attempt(attempt)?;
+        open.settlement = Some(settlement.clone());
+        // That its process died is not the step's failure: an attempt that leaves no trace does not count then.
+        if open.inherited && *settlement == Settlement::Untraceable {
+            self.tries = self.tries.saturating_sub(1);
+        }
         self.not_before = None;
         if matches!(settlement, Settlement::Lost { .. } | Settlement::Untraceable) {
             self.open = None;

@@ -264,8 +264,10 @@ impl Activity for Kubeadm {
                         format!("the control plane of {} does not run the new images", cx.target);
                     return Err(ActivityError::permanent(why));
                 }
-                Ok(None) | Err(_) => cx.clock.sleep(PAUSE).await,
+                Ok(None) => cx.say("waiting for the control plane's pods"),
+                Err(error) => cx.say(&error.message),
             }
+            cx.clock.sleep(PAUSE).await;
         }
     }
 
@@ -292,8 +294,10 @@ impl Activity for Kubeadm {
                         format!("the control plane of {} does not run the old images", cx.target);
                     return Err(ActivityError::permanent(why));
                 }
-                Ok(None) | Err(_) => cx.clock.sleep(PAUSE).await,
+                Ok(None) => cx.say("waiting for the control plane's pods"),
+                Err(error) => cx.say(&error.message),
             }
+            cx.clock.sleep(PAUSE).await;
         }
     }
 }

@@ -57,14 +57,12 @@ fn compare(state: &PackageState, wanted: &[Pair], cx: &StepContext) -> Found {
     if let Some(mess) = state.interrupted(&names) {
         return Found::Between { what: format!("{what}; {mess}"), repairable: true };
     }
+    if !lapsed.is_empty() {
+        let what = format!("{what}; no longer held: {}", lapsed.join(", "));
+        return Found::Between { what, repairable: true };
+    }
     if installed == wanted {
-        return match lapsed.is_empty() {
-            true => Found::After { what },
-            false => Found::Between {
-                what: format!("{what}; no longer held: {}", lapsed.join(", ")),
-                repairable: true,
-            },
-        };
+        return Found::After { what };
     }
     let Some(before) = before else { return Found::Before { what } };
     let ours = |(now, (old, new)): (&Pair, (&Pair, &Pair))| now == old || now == new;

@@ -45,8 +45,7 @@ async fn shortcomings(
         wrong.push(format!("kubeadm-config is at {found}"));
     }
     let unready = cluster.system_pods().await.map_err(|e| cluster_error(&e))?;
-    let unready =
-        unready.iter().filter(|pod| !pod.ready && !pod.terminating && pod.phase != "Succeeded");
+    let unready = unready.iter().filter(|pod| pod.is_wanting());
     wrong.extend(
         unready.map(|pod| format!("pod kube-system/{} is {} and not ready", pod.name, pod.phase)),
     );

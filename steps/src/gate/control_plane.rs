@@ -11,8 +11,12 @@ const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kub
 pub(super) fn check(inventory: &Inventory, _: &BTreeMap<String, String>) -> Verdict {
     let unready =
         inventory.unready_checks.iter().map(|check| format!("/readyz says {check} is not ok"));
+    let pods =
+        inventory.unready_pods.iter().map(|pod| format!("pod kube-system/{pod} is not ready"));
     let nodes = inventory.nodes.iter().filter(|n| n.node.control_plane);
-    let wrong: Vec<String> = unready.chain(nodes.flat_map(on_node)).collect();
+    let stacked = nodes.clone().any(|node| !node.control_plane.image("etcd").is_empty());
+    let wrong: Vec<String> =
+        unready.chain(pods).chain(nodes.flat_map(|node| on_node(node, stacked))).collect();
     if wrong.is_empty() {
         super::pass("the API server and etcd answer; manifests and key pairs are whole")
     } else {
@@ -21,12 +25,16 @@ pub(super) fn check(inventory: &Inventory, _: &BTreeMap<String, String>) -> Verd
     }
 }
 
-fn on_node(node: &NodeInventory) -> Vec<String> {
-    let name = &node.node.name;
-    let missing = COMPONENTS.iter().filter(|c| node.control_plane.image(c).is_empty());
+fn on_node(node: &NodeInventory, stacked: bool) -> Vec<String> {
+    let (name, state) = (&node.node.name, &node.control_plane);
+    let components = COMPONENTS.into_iter().chain(stacked.then_some("etcd"));
+    let missing = components.filter(|c| state.image(c).is_empty());
     let missing = missing.map(|c| format!("{name} has no manifest of {c}"));
-    let broken = node.control_plane.broken_pairs().into_iter();
-    missing
-        .chain(broken.map(|pair| format!("key and certificate of {pair} on {name} differ")))
-        .collect()
+    let broken = state.broken_pairs().into_iter();
+    let broken = broken.map(|pair| format!("key and certificate of {pair} on {name} differ"));
+    let stray = state.stray.iter();
+    let stray = stray.map(|file| {
+        format!("{name} has {file} in /etc/kubernetes/manifests: the kubelet runs it too")
+    });
+    missing.chain(broken).chain(stray).collect()
 }

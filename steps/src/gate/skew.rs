@@ -4,12 +4,24 @@ use std::collections::BTreeMap;
 
 use kup_core::event::Verdict;
 
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, NodeInventory};
 use crate::version::Version;
 
 /// How many minors a kubelet may be behind the API server: two before 1.28 (policy of 1.25 and older kubelets), then three.
 fn most_behind(target: Version) -> u32 {
     if target.minor < 28 { 2 } else { 3 }
+}
+
+/// The load balancer shows one API server; the manifests show them all.
+fn static_pods(node: &NodeInventory, version: Version) -> Vec<String> {
+    let components = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+    let tag = |c: &str| node.control_plane.image(c).rsplit_once(':').map(|(_, tag)| tag.to_owned());
+    let wrong = components.into_iter().filter_map(|c| Some((c, tag(c)?)));
+    let wrong = wrong.filter(|(_, tag)| *tag != version.to_string());
+    let name = &node.node.name;
+    wrong
+        .map(|(c, tag)| format!("{c} of {name} is at {tag}, kubeadm-config at {version}"))
+        .collect()
 }
 
 pub(super) fn check(inventory: &Inventory, params: &BTreeMap<String, String>) -> Verdict {
@@ -26,6 +38,7 @@ pub(super) fn check(inventory: &Inventory, params: &BTreeMap<String, String>) ->
     }
     for node in &inventory.nodes {
         let name = &node.node.name;
+        wrong.extend(static_pods(node, inventory.version));
         match node.node.kubelet_version.split('+').next().unwrap_or_default().parse::<Version>() {
             Err(error) => wrong.push(format!("{name}: {error}")),
             Ok(kubelet) if kubelet.minor + most_behind(target) < target.minor => {

@@ -122,7 +122,7 @@ impl Stages<'_> {
         Ok(vec![
             step("cordon", name, ("cordon".to_owned(), 2), &[])?,
             drain_step(name, &self.options.drain)?,
-            self.packages("kubelet-packages", node, &["kubelet", "kubectl"])?,
+            self.packages("kubelet-packages", node, &installed(node))?,
             step("kubelet-restart", name, (restart, 5), &[("version", version)])?,
             step("uncordon", name, ("uncordon".to_owned(), 2), &[])?,
         ])
@@ -133,6 +133,12 @@ impl Stages<'_> {
         let nodes = inventory.nodes.iter().map(|n| (n.node.name.clone(), version.clone()));
         verify_stage(&version, nodes)
     }
+}
+
+/// kubectl is replaced where it is; on many workers it is not.
+fn installed(node: &NodeInventory) -> Vec<&'static str> {
+    let there = |name: &&str| *name == "kubelet" || !node.packages.version(name).is_empty();
+    ["kubelet", "kubectl"].into_iter().filter(there).collect()
 }
 
 fn drain_step(node: &str, drain: &Drain) -> Result<StepSpec, PlanProblem> {
