@@ -114,8 +114,7 @@ async fn a_run_survives_a_death_while_a_node_works() {
     let walk = forward(FORWARD, 1).await;
     let points = at(&walk.shots, &[Moment::Waiting]);
     assert!(points.len() > 80, "{} points", points.len());
-    for n in points {
-        let fate = if n % 2 == 0 { Fate::AtOnce } else { Fate::Later };
+    for (n, fate) in points.into_iter().step_by(2).zip([Fate::AtOnce, Fate::Later].repeat(99)) {
         recovers(&walk, (&walk.shots[n], fate), 0).await;
     }
 }
@@ -187,7 +186,7 @@ async fn a_recovery_survives_a_death_of_its_own() {
 
 #[tokio::test]
 async fn a_run_with_stages_side_by_side_survives_deaths() {
-    let walk = forward(("sim:3x2@v1.35.6", "v1.36.2"), 23).await;
+    let walk = forward(("sim:3x2@v1.35.6", "v1.36.2"), 37).await;
     for shot in &walk.shots {
         recovers(&walk, (shot, Fate::AtOnce), 0).await;
     }
@@ -213,7 +212,7 @@ async fn goes_back(walk: &Walk, shot: &Shot, every: usize) -> Vec<Shot> {
 
 #[tokio::test]
 async fn a_run_goes_back_from_wherever_it_was_left() {
-    let walk = forward(AND_BACK, 3).await;
+    let walk = forward(AND_BACK, 4).await;
     for shot in &walk.shots {
         goes_back(&walk, shot, 0).await;
     }
@@ -234,7 +233,7 @@ async fn the_way_back_of_a_half_done_run_survives_deaths() {
     let walk = forward(AND_BACK, 67).await;
     assert!(walk.shots.len() >= 4, "{} points", walk.shots.len());
     for left in &walk.shots {
-        for shot in goes_back(&walk, left, 5).await {
+        for shot in goes_back(&walk, left, 9).await {
             goes_back(&walk, &shot, 0).await;
         }
     }
