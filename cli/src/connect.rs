@@ -89,6 +89,9 @@ pub(crate) async fn connect(
     let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let path = given(&reach.cluster).map(PathBuf::from);
     let api = KubeApi::connect(path.as_deref(), given(&reach.context).as_deref()).await?;
+    // What was the default now need not be it when the run is resumed.
+    let (cluster, context) = api.chosen();
+    let reach = Reach { cluster: cluster.to_owned(), context: context.to_owned(), ..reach };
     Ok(Connected { cluster: Arc::new(api), reach, sim: None })
 }
 

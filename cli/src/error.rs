@@ -4,7 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use kup_core::engine::EngineError;
-use kup_core::event::ErrorRecord;
+use kup_core::event::{ErrorClass, ErrorRecord};
 use kup_steps::cluster::ClusterError;
 use kup_steps::cluster::kube_api::ConnectError;
 use kup_steps::host::HostError;
@@ -49,6 +49,7 @@ pub(crate) struct CliError {
     state: Option<String>,
 }
 
+const ASK_API: &str = "is it the right kubeconfig? try `kubectl get --raw /readyz` with it";
 const UNCHANGED: &str = "nothing was changed";
 
 impl CliError {
@@ -147,7 +148,7 @@ impl From<ClusterError> for CliError {
         let made = Self::of(Exit::Api, &error);
         match &error {
             ClusterError::Unavailable { .. } => {
-                made.hint("is it the right kubeconfig? try `kubectl get --raw /readyz` with it")
+                made.hint(ASK_API)
             }
             ClusterError::Denied { .. } => {
                 made.hint("kup needs the rights of cluster-admin; /etc/kubernetes/admin.conf of a control plane has them")
@@ -189,8 +190,13 @@ impl From<InventoryError> for CliError {
             }
             InventoryError::OtherMachine { .. } => Self::of(Exit::Ssh, &error)
                 .hint("see --ssh-address, your ~/.ssh/config and DNS: the name or address leads to another machine"),
-            InventoryError::Config(_)
-            | InventoryError::Version { .. }
+            InventoryError::Config(ref why) => {
+                let is_away = why.class == ErrorClass::Transient;
+                let exit = if is_away { Exit::Api } else { Exit::Usage };
+                let made = Self::unchanged(exit, error.to_string()).record(&why.to_record());
+                if is_away { made.hint(ASK_API) } else { made }
+            }
+            InventoryError::Version { .. }
             | InventoryError::NoAddress(_) => Self::of(Exit::Usage, &error),
         }
     }
@@ -218,7 +224,11 @@ impl From<PlanProblem> for CliError {
 
 impl From<RollbackProblem> for CliError {
     fn from(error: RollbackProblem) -> Self {
-        Self::of(Exit::Usage, &error)
+        let made = Self::of(Exit::Usage, &error);
+        if let RollbackProblem::Unsettled(_) = error {
+            return made.hint("`kup rollback` without --dry-run asks the node first; make it reachable, then try again");
+        }
+        made
     }
 }
 

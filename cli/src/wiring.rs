@@ -188,7 +188,15 @@ pub(crate) fn conclude(driver: &Driver, run: &RunId, rest: Rest) -> Result<Exit,
     let state = driver.engine.state();
     match rest {
         Rest::Finished(Outcome::Succeeded) => {
-            eprintln!("Run {run} succeeded: the cluster is at {}", state.plan.to);
+            let out = state.left_out();
+            match out.is_empty() {
+                true => eprintln!("Run {run} succeeded: the cluster is at {}", state.plan.to),
+                false => eprintln!(
+                    "Run {run} ended: the cluster is at {0}, but for {1}, left out and perhaps still cordoned; `kup start {0}` goes on with them",
+                    state.plan.to,
+                    out.join(", ")
+                ),
+            }
             Ok(Exit::Done)
         }
         Rest::Finished(Outcome::RolledBack) => {

@@ -59,6 +59,8 @@ pub struct Pod {
     pub controller: Option<(String, String)>,
     /// Whether it is the mirror of a static pod.
     pub mirror: bool,
+    /// Whether it may be scheduled to a cordoned node.
+    pub tolerates_cordon: bool,
     /// The names of its emptyDir volumes.
     pub empty_dirs: Vec<String>,
     /// Its labels.

@@ -163,6 +163,7 @@ pub async fn drain(
 ) -> Result<DrainReport, DrainError> {
     let drain = Drain { cluster, clock, node, options, deadline, say };
     let mut report = DrainReport::default();
+    let mut rounds = 0;
     loop {
         let survey = drain.list().await?;
         if !survey.refused.is_empty() {
@@ -170,13 +171,19 @@ pub async fn drain(
             return Err(DrainError::Refused { node, refused });
         }
         report.left = survey.left;
-        if survey.to_evict.is_empty() {
+        // What has come back although the node is cordoned would come back for ever.
+        let comes_back = |pod: &Pod| rounds > 0 && pod.tolerates_cordon && !pod.terminating;
+        let (back, to_evict): (Vec<_>, Vec<_>) = survey.to_evict.into_iter().partition(comes_back);
+        let why = "came back: it tolerates the cordon";
+        report.left.extend(back.into_iter().map(|pod| (pod, why.to_owned())));
+        rounds += 1;
+        if to_evict.is_empty() {
             return Ok(report);
         }
         if drain.is_over() {
-            return Err(drain.timeout(removal::waiting(&removal::begin(survey.to_evict))));
+            return Err(drain.timeout(removal::waiting(&removal::begin(to_evict))));
         }
-        report.evicted.extend(drain.remove(survey.to_evict).await?);
+        report.evicted.extend(drain.remove(to_evict).await?);
         clock.sleep(POLL).await;
     }
 }

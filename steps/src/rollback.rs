@@ -4,16 +4,19 @@
 //! This is the first form: files, ConfigMaps, packages, holds and repositories of this run go back (class R1) over the same etcd data. It
 //! does not take etcd itself back, and refuses where that would be needed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kup_core::event::{Outcome, Settlement};
 use kup_core::id::StepId;
-use kup_core::plan::{Plan, Stage, StepSpec, Wave};
+use kup_core::plan::{Plan, StepSpec, Wave};
 use kup_core::state::{RunState, Status, StepRecord};
 use thiserror::Error;
 
 use crate::cluster::Node;
+use crate::facts::ControlPlaneState;
+use crate::host::{Host, HostError};
 use crate::planner::{PlanProblem, step_id, verify_stage};
+use crate::version::{Version, image_minor};
 
 mod back;
 
@@ -38,7 +41,7 @@ impl Class {
             }
             Self::R1 => {
                 "R1: files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is undone: objects \
-                 made since stay; CoreDNS and kube-proxy keep their new images. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
+                 made since stay; CoreDNS and kube-proxy keep their new images and configuration. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
             }
         }
     }
@@ -59,9 +62,9 @@ pub enum RollbackProblem {
     /// An attempt may still be running.
     #[error("the outcome of step `{0}` is not known, so it cannot be undone yet")]
     Unsettled(StepId),
-    /// etcd itself was upgraded.
+    /// etcd itself was upgraded by a minor: an older one does not read what a newer one has written.
     #[error(
-        "the run took etcd on {node} from {from} to {to}; this rollback does not take etcd back"
+        "etcd on {node} is at {to}, before the run it was at {from}: this rollback does not take etcd back a minor"
     )]
     Etcd {
         /// The node.
@@ -69,6 +72,18 @@ pub enum RollbackProblem {
         /// The image before.
         from: String,
         /// The image after.
+        to: String,
+    },
+    /// A kubelet would be newer than the API server.
+    #[error(
+        "the kubelet of {node} is at {kubelet} and this run did not replace it: it would be newer than an API server at {to}"
+    )]
+    Kubelet {
+        /// The node.
+        node: String,
+        /// Its version.
+        kubelet: String,
+        /// The version that the rollback goes back to.
         to: String,
     },
     /// A node came later.
@@ -91,12 +106,48 @@ impl From<PlanProblem> for RollbackProblem {
     }
 }
 
+/// The present, as far as a rollback must know it.
+#[derive(Debug, Clone, Default)]
+pub struct Present {
+    /// The nodes of the API.
+    pub nodes: Vec<Node>,
+    /// The image in etcd's manifest of each control plane whose static pods the run has touched.
+    pub etcd: BTreeMap<String, String>,
+}
+
+impl Present {
+    /// Looks at a control plane that the run has touched.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn look_at(&mut self, node: String, host: &dyn Host) -> Result<(), HostError> {
+        let image = ControlPlaneState::read(host).await?.image("etcd").to_owned();
+        self.etcd.insert(node, image);
+        Ok(())
+    }
+}
+
+/// Returns the control planes whose static pods the run may have touched.
+#[must_use]
+pub fn touched_control_planes(state: &RunState) -> Vec<String> {
+    let kubeadm =
+        |step: &StepSpec| step.params.get("role").is_some_and(|role| role == "control-plane");
+    let had_effects = |step: &StepSpec| state.step(&step.id).is_some_and(StepRecord::had_effects);
+    let steps = state.started.plan.steps();
+    steps
+        .filter(|(_, step)| kubeadm(step) && had_effects(step))
+        .map(|(stage, _)| stage.target.clone())
+        .collect()
+}
+
 /// Plans the way back.
 ///
 /// # Errors
 /// See [`RollbackProblem`].
-pub fn rollback(state: &RunState, nodes: &[Node]) -> Result<(Plan, Class), RollbackProblem> {
+pub fn rollback(state: &RunState, present: &Present) -> Result<(Plan, Class), RollbackProblem> {
+    let nodes = &present.nodes;
     check(state, nodes)?;
+    same_etcd(state, &present.etcd)?;
     let mut back = Back { state, emitted: BTreeSet::new() };
     let mut waves = Vec::new();
     for wave in state.plan.waves.iter().rev() {
@@ -113,7 +164,9 @@ pub fn rollback(state: &RunState, nodes: &[Node]) -> Result<(Plan, Class), Rollb
         return Err(RollbackProblem::NothingDone);
     }
     let kubelets = nodes.iter().map(|node| (node.name.clone(), back.old_kubelet(node)));
-    let mut verify = verify_stage(&state.plan.from, kubelets)?;
+    let kubelets: Vec<(String, String)> = kubelets.collect();
+    kubelets_fit(state, &kubelets)?;
+    let mut verify = verify_stage(&state.plan.from, kubelets.into_iter())?;
     for step in &mut verify.steps {
         step.id = step_id(&format!("rollback.{}", step.id), "cluster")?;
     }
@@ -155,19 +208,39 @@ fn check(state: &RunState, nodes: &[Node]) -> Result<(), RollbackProblem> {
     if let Some(gone) = ours.difference(&present).next() {
         return Err(RollbackProblem::Gone((*gone).to_owned()));
     }
-    state.plan.steps().try_for_each(|(stage, step)| same_etcd(state, stage, step))
+    Ok(())
 }
 
-fn same_etcd(state: &RunState, stage: &Stage, step: &StepSpec) -> Result<(), RollbackProblem> {
-    let Some(record) = state.step(&step.id) else { return Ok(()) };
-    let find = |list: &[(String, String)]| {
-        list.iter().find(|(name, _)| name == "image:etcd").map(|(_, image)| image.clone())
-    };
-    let before = record.prepared.as_ref().and_then(|prepared| find(&prepared.notes));
-    match (before, find(&record.left)) {
-        (Some(from), Some(to)) if from != to => {
-            Err(RollbackProblem::Etcd { node: stage.target.clone(), from, to })
+/// Compares etcd as it is now with what it was before the first attempt of a control plane's step, whether or not that came to its end.
+fn same_etcd(state: &RunState, etcd_now: &BTreeMap<String, String>) -> Result<(), RollbackProblem> {
+    for (stage, step) in state.plan.steps() {
+        let notes =
+            state.step(&step.id).and_then(|record| record.prepared.as_ref()).map(|p| &p.notes);
+        let before = notes
+            .into_iter()
+            .flatten()
+            .find(|(name, _)| name == "image:etcd")
+            .map(|(_, image)| image);
+        let (Some(from), Some(to)) = (before, etcd_now.get(&stage.target)) else { continue };
+        if !from.is_empty() && !to.is_empty() && image_minor(from) != image_minor(to) {
+            let (node, from, to) = (stage.target.clone(), from.clone(), to.clone());
+            return Err(RollbackProblem::Etcd { node, from, to });
         }
-        (_, _) => Ok(()),
+    }
+    Ok(())
+}
+
+/// No kubelet may be newer than the API servers will be.
+fn kubelets_fit(state: &RunState, kubelets: &[(String, String)]) -> Result<(), RollbackProblem> {
+    let to = &state.plan.from;
+    let minor =
+        |text: &str| text.parse::<Version>().ok().map(|version| (version.major, version.minor));
+    let newer = |kubelet: &str| minor(kubelet) > minor(to);
+    match kubelets.iter().find(|(_, kubelet)| newer(kubelet)) {
+        Some((node, kubelet)) => {
+            let (node, kubelet, to) = (node.clone(), kubelet.clone(), to.clone());
+            Err(RollbackProblem::Kubelet { node, kubelet, to })
+        }
+        None => Ok(()),
     }
 }

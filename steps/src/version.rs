@@ -39,6 +39,14 @@ impl Version {
     }
 }
 
+/// Returns major and minor of the version in an image's tag: `(3, 5)` for `registry.k8s.io/etcd:3.5.24-0`.
+#[must_use]
+pub fn image_minor(image: &str) -> Option<(u32, u32)> {
+    let (_, tag) = image.rsplit_once(':')?;
+    let mut numbers = tag.trim_start_matches('v').split(['.', '-']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 impl FromStr for Version {
     type Err = InvalidVersion;
 
@@ -77,6 +85,12 @@ impl fmt::Display for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_says_its_minor() {
+        assert_eq!(image_minor("registry.k8s.io/etcd:3.5.24-0"), Some((3, 5)));
+        assert_eq!(image_minor("host:5000/etcd"), None);
+    }
 
     #[test]
     fn versions_are_three_plain_numbers() {

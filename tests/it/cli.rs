@@ -142,6 +142,8 @@ fn killed_runs_are_told_apart_and_their_histories_say_who_took_over() {
     assert_eq!(runs.iter().filter(|it| it["run"] == *first || it["run"] == *second).count(), 2);
     home.must(&format!("abandon {second} --reason because"));
     refuses(&home, &format!("rollback {second} -y"), (2, "abandoned"));
+    let reached = home.run(&format!("resume {first}"));
+    assert_eq!(reached.code, Some(3), "{}", reached.stderr);
     home.must(&format!("resume {first}"));
     let text = home.must(&format!("history {first}"));
     assert!(text.contains("-- the process before had died; "), "{text}");

@@ -1,8 +1,10 @@
 //! `kup abandon RUN --reason TEXT`: give a run up. The cluster and its nodes stay as they are.
 
+use kup_core::decide::Mode;
+use kup_core::engine::Rest;
 use kup_core::event::{Event, Outcome, RunFinished};
 
-use super::resume::take_over;
+use super::resume::{resumed, take_over};
 use crate::args::{Abandon, Global};
 use crate::error::{CliError, Exit};
 use crate::render::show;
@@ -23,11 +25,19 @@ pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliErro
         ));
     }
     let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
+    // A command may still run on a node: it is waited for, so that nothing of this run goes on after its end.
+    driver.engine.record(vec![resumed(&session, "to abandon".to_owned())]).await?;
+    if let Rest::Paused(_) = driver.drive(Mode::Settle).await? {
+        return Err(CliError::new(Exit::Stopped, "stopped before the run was abandoned"));
+    }
     let reason = format!("{}: {}", session.operator, args.reason);
     let finished = RunFinished { outcome: Outcome::Abandoned, reason };
     driver.engine.record(vec![Event::RunFinished(finished)]).await?;
     driver.world.release().await;
     driver.screen.close();
     eprintln!("Run {run} is abandoned. {}", show::world(driver.engine.state()));
+    for node in show::cordoned(driver.engine.state()) {
+        eprintln!("{node} may still be cordoned: `kubectl uncordon {node}`");
+    }
     Ok(Exit::Done)
 }

@@ -1,16 +1,18 @@
 //! `kup rollback RUN`: undo what a run did, after showing it.
 
+use kup_core::activity::ActivityError;
 use kup_core::decide::Mode;
 use kup_core::engine::Rest;
 use kup_core::event::{Event, PauseReason, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
 use kup_core::plan::Plan;
 use kup_core::state::{Phase, RunState, Status};
-use kup_steps::rollback::{Class, rollback};
+use kup_steps::rollback::{Class, Present, rollback, touched_control_planes};
 
 use super::confirm;
 use super::resume::{reconnect, resumed, take_over};
 use crate::args::{Format, Global, Rollback};
+use crate::connect::Connected;
 use crate::error::{CliError, Exit};
 use crate::output;
 use crate::render::plan::plan_table;
@@ -27,8 +29,8 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
     must_be_newest(&session, &run, &seen)?;
     if args.dry_run {
         let connected = reconnect(&session, &run, &seen).await?;
-        let nodes = connected.cluster.nodes().await?;
-        let (plan, class) = rollback(&seen, &nodes)?;
+        let present = look(&connected, &seen).await?;
+        let (plan, class) = rollback(&seen, &present)?;
         return show(global, (&plan, class), &seen).map(|()| Exit::Done);
     }
     let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
@@ -78,12 +80,16 @@ async fn turn_back(
 }
 
 async fn agree(global: &Global, args: &Rollback, driver: &Driver) -> Result<Plan, CliError> {
-    let cluster = driver.world.cluster().await;
-    let cluster = cluster
-        .map_err(|e| CliError::unchanged(Exit::Api, "cannot plan the way back").because(&e))?;
-    let nodes = cluster.nodes().await?;
+    let unchanged =
+        |exit, e: ActivityError| CliError::unchanged(exit, "cannot plan the way back").because(&e);
+    let cluster = driver.world.cluster().await.map_err(|e| unchanged(Exit::Api, e))?;
     let state = driver.engine.state();
-    let (plan, class) = rollback(state, &nodes)?;
+    let mut present = Present { nodes: cluster.nodes().await?, ..Present::default() };
+    for node in touched_control_planes(state) {
+        let host = driver.world.host(&node).await.map_err(|e| unchanged(Exit::Ssh, e))?;
+        present.look_at(node, host).await?;
+    }
+    let (plan, class) = rollback(state, &present)?;
     show(
         &Global { state_dir: None, output: Format::Table, verbose: global.verbose },
         (&plan, class),
@@ -95,6 +101,19 @@ async fn agree(global: &Global, args: &Rollback, driver: &Driver) -> Result<Plan
         args.yes,
     )?;
     Ok(plan)
+}
+
+/// Looks without owning anything, for a dry run.
+async fn look(connected: &Connected, state: &RunState) -> Result<Present, CliError> {
+    let mut present = Present { nodes: connected.cluster.nodes().await?, ..Present::default() };
+    let machines = state.started.machines.iter().map(|m| (m.name.clone(), m.address.clone()));
+    let hosts = connected.hosts_at(machines);
+    for node in touched_control_planes(state) {
+        if let Some((_, host)) = hosts.get(&node) {
+            present.look_at(node, host.as_ref()).await?;
+        }
+    }
+    Ok(present)
 }
 
 fn show(global: &Global, (plan, class): (&Plan, Class), state: &RunState) -> Result<(), CliError> {

@@ -72,6 +72,14 @@ async fn drive(
 ) -> Result<Exit, CliError> {
     let Planned { connected, hosts, inventory, plan, gates } = planned;
     let _cluster_lock = session.store.lock_cluster(&inventory.cluster.uid, &run)?;
+    // While the question stood, another terminal may have begun a run.
+    if let Some(other) = session.index().unfinished(&session.store, &inventory.cluster.uid)?.first()
+    {
+        let message = format!("run {} of this cluster has begun in the meantime", other.run);
+        return Err(
+            CliError::unchanged(Exit::Locked, message).hint(format!("`kup show {}`", other.run))
+        );
+    }
     let started = RunStarted {
         kup_version: VERSION.to_owned(),
         operator: session.operator.clone(),

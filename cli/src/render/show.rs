@@ -172,6 +172,9 @@ pub(crate) fn why(state: &RunState) -> (String, Vec<ErrorRecord>) {
         })
         .collect();
     match &state.status {
+        Status::Paused(PauseReason::Interrupted) if !errors.is_empty() => {
+            (pause(&PauseReason::Blocked { steps: blocked_steps(state) }), errors)
+        }
         Status::Paused(reason) => (pause(reason), errors),
         Status::Running | Status::Finished(_) => (String::new(), errors),
     }
@@ -193,7 +196,7 @@ pub(crate) fn next_commands(run: &RunId, state: &RunState) -> Vec<String> {
             return vec![format!("kup rollback {run} --dry-run")];
         }
         Status::Finished(Outcome::RolledBack | Outcome::Abandoned) => return Vec::new(),
-        Status::Paused(PauseReason::Blocked { .. }) => {
+        Status::Running | Status::Paused(_) if !blocked_steps(state).is_empty() => {
             for step in blocked_steps(state) {
                 commands.push(format!("kup logs {run} --step {step}"));
                 commands.push(format!("kup resume {run} --retry {step} --reason TEXT"));
@@ -225,6 +228,12 @@ pub(crate) fn world(state: &RunState) -> String {
         let _ = write!(text, "; {} is half-way{cordoned}", stage.target);
     }
     text
+}
+
+/// Returns the nodes that the run may have left cordoned.
+pub(crate) fn cordoned(state: &RunState) -> Vec<String> {
+    let stages = state.plan.stages().filter(|stage| may_be_cordoned(state, stage));
+    stages.map(|stage| stage.target.clone()).collect()
 }
 
 fn settled(state: &RunState, stage: &Stage) -> bool {

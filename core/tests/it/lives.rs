@@ -91,7 +91,13 @@ fn until_pauses_after_its_wave_and_a_resume_goes_through() {
     story.decides("observe a");
     let story = story.then(DONE);
     story.decides("pause: reached one");
-    story.then("paused, resumed").decides("observe b");
+    story.then("reached one, resumed").decides("observe b");
+}
+
+#[test]
+fn until_is_kept_over_an_interruption() {
+    let story = Story::of("one: a; two: b").until("one").then("paused, resumed");
+    story.then(DONE).decides("pause: reached one");
 }
 
 #[test]

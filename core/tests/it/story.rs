@@ -166,6 +166,10 @@ fn event(state: &RunState, text: &str) -> Event {
             operator: operator(),
             reason: String::new(),
         }),
+        ["reached", wave] => {
+            let reason = PauseReason::Reached { wave: (*wave).to_owned() };
+            Event::RunPaused(RunPaused { reason })
+        }
         ["paused"] => Event::RunPaused(RunPaused { reason: PauseReason::Interrupted }),
         ["succeeded"] => finished(Outcome::Succeeded),
         ["rolled-back"] => finished(Outcome::RolledBack),

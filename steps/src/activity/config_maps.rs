@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kup_core::activity::{ActivityError, StepContext};
 use kup_core::event::Backup;
 use kup_core::id::BlobId;
+use sha2::{Digest, Sha256};
 
 use crate::cluster::{Cluster, ConfigMap};
 use crate::world::cluster_error;
@@ -12,18 +13,9 @@ use crate::world::cluster_error;
 /// By this name the backup is found again.
 pub(crate) const WHAT: &str = "ConfigMaps of kube-system";
 
-/// What `kubeadm upgrade apply` may rewrite. Before 1.24 the kubelet's one is named by minor.
-fn names(cx: &StepContext) -> Result<Vec<String>, ActivityError> {
-    let mut names: Vec<String> =
-        ["kubeadm-config", "kubelet-config", "coredns", "kube-proxy"].map(str::to_owned).to_vec();
-    let minor = cx
-        .param("version")?
-        .trim_start_matches('v')
-        .rsplit_once('.')
-        .map(|(minor, _)| minor.to_owned());
-    names.extend(minor.map(|minor| format!("kubelet-config-{minor}")));
-    Ok(names)
-}
+/// What a rollback puts back. The addons' ConfigMaps are not among them: their new images stay, and an old Corefile may be one that the new
+/// CoreDNS refuses. Before 1.24 the kubelet's one is named by minor, and the new minor's is a new object.
+const NAMES: [&str; 2] = ["kubeadm-config", "kubelet-config"];
 
 /// Returns the version that `kubeadm-config` names.
 pub(crate) async fn cluster_version(cluster: &dyn Cluster) -> Result<String, ActivityError> {
@@ -44,8 +36,8 @@ pub(crate) async fn cluster_version(cluster: &dyn Cluster) -> Result<String, Act
 /// Keeps the ConfigMaps as one blob.
 pub(super) async fn take(cx: &StepContext, cluster: &dyn Cluster) -> Result<Backup, ActivityError> {
     let mut maps = BTreeMap::new();
-    for name in names(cx)? {
-        let map = cluster.config_map(&name).await.map_err(|e| cluster_error(&e))?;
+    for name in NAMES {
+        let map = cluster.config_map(name).await.map_err(|e| cluster_error(&e))?;
         maps.insert(name, map.map(|map| map.data));
     }
     let bytes = serde_json::to_vec(&maps)
@@ -54,6 +46,27 @@ pub(super) async fn take(cx: &StepContext, cluster: &dyn Cluster) -> Result<Back
     let blob =
         blob.map_err(|e| ActivityError::permanent("cannot keep the ConfigMaps").because(&e))?;
     Ok(Backup { what: WHAT.to_owned(), blob, size: u64::try_from(bytes.len()).unwrap_or(u64::MAX) })
+}
+
+/// Returns what the upgrade left in the ConfigMaps, by which a rollback tells whether somebody came later.
+pub(super) async fn left(cluster: &dyn Cluster) -> Result<Vec<(String, String)>, ActivityError> {
+    let mut left = Vec::new();
+    for name in NAMES {
+        let map = cluster.config_map(name).await.map_err(|e| cluster_error(&e))?;
+        left.extend(map.map(|map| (format!("configmap:{name}"), digest(&map.data))));
+    }
+    Ok(left)
+}
+
+fn digest(data: &BTreeMap<String, String>) -> String {
+    let mut hash = Sha256::new();
+    for (key, value) in data {
+        hash.update(key.len().to_le_bytes());
+        hash.update(key);
+        hash.update(value.len().to_le_bytes());
+        hash.update(value);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A kept ConfigMap that is not as it was, and the object as it is now.
@@ -87,6 +100,17 @@ pub(super) async fn differing(
         }
     }
     Ok(differing)
+}
+
+impl Differing {
+    /// Whether it is neither as kept nor as the upgrade left it. `left` is `name=digest,...` of what it left.
+    pub(super) fn was_changed_later(&self, left: &str) -> bool {
+        let key = format!("configmap:{}", self.name);
+        let left =
+            left.split(',').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == key);
+        let now = self.now.as_ref().map(|now| digest(&now.data));
+        left.is_some_and(|(_, left)| now.as_deref() != Some(left))
+    }
 }
 
 /// Puts the ConfigMaps back that differ, and returns how many did.

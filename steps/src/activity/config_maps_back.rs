@@ -14,7 +14,7 @@ use kup_core::event::{Found, Settlement};
 use super::config_maps;
 use crate::world::World;
 
-/// The activity `config-maps`. Parameters: `blob` (the SHA-256 of the kept ones).
+/// The activity `config-maps`. Parameters: `blob` (the SHA-256 of the kept ones), `left` (what the upgrade left).
 pub struct ConfigMaps(pub Arc<World>);
 
 #[async_trait]
@@ -26,7 +26,7 @@ impl Activity for ConfigMaps {
         1
     }
     fn params(&self) -> &'static [&'static str] {
-        &["blob"]
+        &["blob", "left"]
     }
     fn effect(&self) -> EffectClass {
         EffectClass::Idempotent
@@ -37,6 +37,14 @@ impl Activity for ConfigMaps {
 
     async fn observe(&self, cx: &StepContext) -> Result<Found, ActivityError> {
         let differing = config_maps::differing(cx, self.0.cluster().await?).await?;
+        let left = cx.param("left")?;
+        let later = differing.iter().filter(|kept| cx.attempt == 0 && kept.was_changed_later(left));
+        let later: Vec<&str> = later.map(|kept| kept.name.as_str()).collect();
+        if !later.is_empty() {
+            return Ok(Found::Foreign {
+                what: format!("changed after the upgrade: {}", later.join(", ")),
+            });
+        }
         let names: Vec<&str> = differing.iter().map(|kept| kept.name.as_str()).collect();
         Ok(match names.is_empty() {
             true => Found::After { what: "the ConfigMaps are those from before".to_owned() },

@@ -11,6 +11,7 @@ use kup_core::activity::{
 };
 use kup_core::event::{ErrorClass, Found, Settlement};
 
+use crate::cluster::Pod;
 use crate::drain::{DrainError, DrainOptions, drain, survey};
 use crate::world::{World, cluster_error};
 
@@ -48,7 +49,9 @@ impl Activity for Drain {
         let seen =
             survey(cluster, &cx.target, &options(cx)?).await.map_err(|e| cluster_error(&e))?;
         let cordoned = super::node(&self.0, &cx.target).await?.unschedulable;
-        let (evict, refused) = (seen.to_evict.len(), seen.refused.len());
+        // A pod that tolerates the cordon may be back already: it was evicted, and that is all a drain can do.
+        let counts = |pod: &&Pod| cx.attempt == 0 || !pod.tolerates_cordon;
+        let (evict, refused) = (seen.to_evict.iter().filter(counts).count(), seen.refused.len());
         Ok(match (evict + refused, cordoned) {
             (0, true) => Found::After { what: "no pod is left to evict".to_owned() },
             (_, true) => Found::Before { what: format!("{} pods to evict", evict + refused) },

@@ -166,7 +166,37 @@ impl Kubeadm {
             return Ok(None);
         };
         let at_version = self.config_is_at(version).await?;
+        let mut left = left;
+        if self.command == Command::Apply {
+            left.extend(config_maps::left(cluster).await?);
+        }
         Ok(at_version.then_some(Proof { evidence, left }))
+    }
+
+    /// While the API server restarts, not to get an answer is part of the picture.
+    async fn wait_for_proof(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
+        let until = cx.clock.now().plus(cx.step.policy.timeout());
+        loop {
+            let seen = match cx.step.undo_of {
+                None => self.prove(cx).await,
+                Some(_) => self.prove_undo(cx).await,
+            };
+            let is_late = cx.clock.now() > until;
+            match seen {
+                Ok(Some(proof)) => return Ok(proof),
+                Err(error) if is_late || !super::passes(&error) => return Err(error.as_permanent()),
+                Ok(None) if is_late => {
+                    let why = format!(
+                        "the control plane of {} does not run the images that it should",
+                        cx.target
+                    );
+                    return Err(ActivityError::permanent(why));
+                }
+                Ok(None) => cx.say("waiting for the control plane's pods"),
+                Err(error) => cx.say(&error.message),
+            }
+            cx.clock.sleep(PAUSE).await;
+        }
     }
 
     /// The files must be back, and on a control plane the pods of the old images must be up before the next node is touched.
@@ -251,24 +281,7 @@ impl Activity for Kubeadm {
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        let until = cx.clock.now().plus(cx.step.policy.timeout());
-        loop {
-            // While the API server restarts, not to get an answer is part of the picture.
-            match self.prove(cx).await {
-                Ok(Some(proof)) => return Ok(proof),
-                Err(error) if cx.clock.now() > until || !super::passes(&error) => {
-                    return Err(error);
-                }
-                Ok(None) if cx.clock.now() > until => {
-                    let why =
-                        format!("the control plane of {} does not run the new images", cx.target);
-                    return Err(ActivityError::permanent(why));
-                }
-                Ok(None) => cx.say("waiting for the control plane's pods"),
-                Err(error) => cx.say(&error.message),
-            }
-            cx.clock.sleep(PAUSE).await;
-        }
+        self.wait_for_proof(cx).await
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
@@ -282,22 +295,6 @@ impl Activity for Kubeadm {
     }
 
     async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        let until = cx.clock.now().plus(cx.step.policy.timeout());
-        loop {
-            match self.prove_undo(cx).await {
-                Ok(Some(proof)) => return Ok(proof),
-                Err(error) if cx.clock.now() > until || !super::passes(&error) => {
-                    return Err(error);
-                }
-                Ok(None) if cx.clock.now() > until => {
-                    let why =
-                        format!("the control plane of {} does not run the old images", cx.target);
-                    return Err(ActivityError::permanent(why));
-                }
-                Ok(None) => cx.say("waiting for the control plane's pods"),
-                Err(error) => cx.say(&error.message),
-            }
-            cx.clock.sleep(PAUSE).await;
-        }
+        self.wait_for_proof(cx).await
     }
 }

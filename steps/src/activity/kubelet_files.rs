@@ -16,7 +16,8 @@ use crate::facts::KubeletState;
 use crate::script::{RESTORE_FILES, Script};
 use crate::world::{World, host_error};
 
-/// The activity `kubelet-files`. Parameters: `pre-image` (a path on the node), `config`, `flags` (hashes that the files shall have).
+/// The activity `kubelet-files`. Parameters: `pre-image` (a path on the node), `config`, `flags` (hashes that
+/// the files shall have), `left` (hashes that the upgrade left).
 pub struct KubeletFiles(pub Arc<World>);
 
 #[async_trait]
@@ -28,7 +29,7 @@ impl Activity for KubeletFiles {
         1
     }
     fn params(&self) -> &'static [&'static str] {
-        &["pre-image", "config", "flags"]
+        &["pre-image", "config", "flags", "left"]
     }
     fn effect(&self) -> EffectClass {
         EffectClass::Idempotent
@@ -40,10 +41,21 @@ impl Activity for KubeletFiles {
     async fn observe(&self, cx: &StepContext) -> Result<Found, ActivityError> {
         let host = self.0.host(&cx.target).await?;
         let state = KubeletState::read(host).await.map_err(|e| host_error(&e))?;
-        let same = state.config_hash() == cx.param("config")?
-            && state.flags_hash() == cx.param("flags")?;
-        Ok(match same {
-            true => Found::After { what: "the kubelet's files are those from before".to_owned() },
+        let (config, flags) = (state.config_hash(), state.flags_hash());
+        let (old_config, old_flags) = (cx.param("config")?, cx.param("flags")?);
+        if (config, flags) == (old_config, old_flags) {
+            return Ok(Found::After {
+                what: "the kubelet's files are those from before".to_owned(),
+            });
+        }
+        let left = cx.param("left")?;
+        let later = cx.attempt == 0
+            && (is_later(left, "kubelet:config", (old_config, config))
+                || is_later(left, "kubelet:flags", (old_flags, flags)));
+        Ok(match later {
+            true => Found::Foreign {
+                what: "the kubelet's files were changed after the upgrade".to_owned(),
+            },
             false => {
                 Found::Before { what: "the kubelet's files differ from those before".to_owned() }
             }
@@ -77,4 +89,11 @@ impl Activity for KubeletFiles {
     async fn undo(&self, _: &StepContext) -> Result<Output, ActivityError> {
         super::nothing_to_undo()
     }
+}
+
+/// Whether a file is neither as it was before the run nor as the run left it.
+fn is_later(left: &str, name: &str, (old, now): (&str, &str)) -> bool {
+    let left =
+        left.split(',').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
+    left.is_some_and(|(_, left)| now != old && now != left)
 }

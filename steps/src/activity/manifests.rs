@@ -6,6 +6,7 @@ use kup_core::event::Found;
 
 use crate::cluster::{Cluster, Pod};
 use crate::facts::{ControlPlaneState, KubeletState};
+use crate::version::image_minor;
 use crate::world::cluster_error;
 
 /// The components whose image carries the Kubernetes version. etcd's does not.
@@ -93,6 +94,12 @@ pub(super) fn compare_for_undo(
         let key = format!("manifest:{c}");
         cx.left.iter().find(|(name, _)| *name == key).map(|(_, hash)| hash.clone())
     };
+    let etcd = (cx.note("image:etcd").unwrap_or_default(), state.image("etcd"));
+    if !etcd.0.is_empty() && !etcd.1.is_empty() && image_minor(etcd.0) != image_minor(etcd.1) {
+        let what =
+            format!("{what}; etcd was at {} and an older minor does not read its data now", etcd.0);
+        return Found::Foreign { what };
+    }
     let changed: Vec<&str> = ALL.into_iter().filter(|c| note(c) != state.manifest(c)).collect();
     if changed.is_empty() && !kubelet_changed {
         return Found::Before { what };

@@ -36,6 +36,8 @@ pub struct KubeApi {
     client: kube::Client,
     endpoint: String,
     ca_sha256: String,
+    /// The files and the context that were chosen, for a later process.
+    chosen: (String, String),
     /// What the credentials are, for the message when they are not accepted.
     credentials: String,
 }
@@ -51,6 +53,14 @@ impl KubeApi {
         context: Option<&str>,
     ) -> Result<Self, ConnectError> {
         connect::connect(kubeconfig, context).await
+    }
+}
+
+impl KubeApi {
+    /// Returns the kubeconfig's path (a list with `:` between where it was one) and the name of the context in it.
+    #[must_use]
+    pub fn chosen(&self) -> (&str, &str) {
+        (&self.chosen.0, &self.chosen.1)
     }
 }
 

@@ -52,6 +52,11 @@ refuse_more() {
     plan=$(apt_get -s "$@") || { echo 'kup: apt refuses this transaction' >&2; exit 66; }
     more=
     for touched in $(printf '%s\n' "$plan" | awk '$1 == "Inst" || $1 == "Remv" || $1 == "Purg" { print $2 }'); do
+        # What kubeadm and kubelet depend on comes from the same repository and goes up with them.
+        case ${touched%%:*} in
+            cri-tools | kubernetes-cni) continue ;;
+            *) ;;
+        esac
         asked=no
         for wanted in $wanted_names; do
             if [ "${touched%%:*}" = "$wanted" ]; then asked=yes; fi

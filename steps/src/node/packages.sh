@@ -13,10 +13,13 @@ command -v dpkg-query >/dev/null 2>&1 || { echo 'kup: this node has no dpkg; onl
 # --- the Kubernetes repository (the same text in packages, offers and repository)
 # Lines in use that name a Kubernetes repository; CRI-O's also carry a minor, and are not ours.
 in_use='^[[:space:]]*(deb[[:space:]]|URIs:|[a-z+]+:/)'
-kubernetes='/v1\.[0-9]+/|kubernetes|k8s'
+kubernetes='kubernetes|k8s'
 not_ours='cri-?o:|/cri-?o/|helm'
 
-repository_lines() { grep -E "$in_use" "$1" 2>/dev/null | grep -E "$kubernetes" | grep -Ev "$not_ours" || true; }
+# A line is ours when it, or the name of its file, says so: a /v1.NN/ alone may be anybody's.
+ours() { if printf '%s\n' "$1" | grep -qE "$kubernetes"; then echo .; else echo "$kubernetes"; fi; }
+
+repository_lines() { grep -E "$in_use" "$1" 2>/dev/null | grep -E "$(ours "$1")" | grep -Ev "$not_ours" || true; }
 
 repository_files() {
     for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
@@ -27,7 +30,7 @@ repository_files() {
 repository_minor() { repository_lines "$1" | sed -En 's#.*/(v1\.[0-9]+)/.*#\1#p' | head -n 1; }
 
 # Prints the file with the minor in those lines replaced.
-with_minor() { sed -E "\\~$in_use~{ \\~$not_ours~!s#/v1\\.[0-9]+/#/$2/#g; }" "$1"; }
+with_minor() { sed -E "\\~$in_use~{ \\~$(ours "$1")~{ \\~$not_ours~!s#/v1\\.[0-9]+/#/$2/#g; }; }" "$1"; }
 # ---
 
 held=$(apt-mark showhold)

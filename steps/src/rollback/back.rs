@@ -56,7 +56,8 @@ impl Back<'_> {
         let backups = record.prepared.iter().flat_map(|prepared| &prepared.backups);
         let kept = backups.into_iter().find(|backup| backup.what == config_maps::WHAT);
         let kept = kept.ok_or(RollbackProblem::NoBackup(id))?;
-        self.plain("config-maps", node, &[("blob", kept.blob.to_string())]).map(Some)
+        let params = [("blob", kept.blob.to_string()), ("left", left(record, "configmap:"))];
+        self.plain("config-maps", node, &params).map(Some)
     }
 
     fn undo(&mut self, activity: &str, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
@@ -120,7 +121,8 @@ impl Back<'_> {
         else {
             return Err(RollbackProblem::NoBackup(id));
         };
-        let params = [("pre-image", kept), ("config", config), ("flags", flags)];
+        let left = left(record, "kubelet:");
+        let params = [("pre-image", kept), ("config", config), ("flags", flags), ("left", left)];
         self.plain("kubelet-files", node, &params).map(Some)
     }
 
@@ -150,6 +152,12 @@ impl Back<'_> {
             .and_then(|(_, record)| old_version(record))
             .unwrap_or_else(|| node.kubelet_version.clone())
     }
+}
+
+/// Returns what a step left behind, as `name=hash,...`; empty when it never completed.
+fn left(record: &StepRecord, prefix: &str) -> String {
+    let left = record.left.iter().filter(|(name, _)| name.starts_with(prefix));
+    left.map(|(name, hash)| format!("{name}={hash}")).collect::<Vec<_>>().join(",")
 }
 
 /// Reads the version before from the note `before`: `kubelet=1.19.16-1.1,kubectl=...`.

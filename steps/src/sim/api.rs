@@ -182,6 +182,7 @@ impl SimNode {
             terminating: false,
             controller: Some(("Node".to_owned(), node.to_owned())),
             mirror: true,
+            tolerates_cordon: false,
             empty_dirs: Vec::new(),
             labels: [label("component", component), label("tier", "control-plane")].into(),
             images: vec![mirror.image.clone()],

@@ -147,6 +147,7 @@ pub(super) fn to_pod(api: &Api, uid: &str, pod: &SimPod) -> Pod {
         terminating: pod.terminating,
         controller: pod.controller.clone(),
         mirror: false,
+        tolerates_cordon: false,
         empty_dirs: pod.empty_dirs.clone(),
         labels: [(label.to_owned(), pod.app.clone())].into(),
         images: vec![pod.image.clone()],

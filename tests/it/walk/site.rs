@@ -22,7 +22,7 @@ use kup_steps::cluster::Cluster;
 use kup_steps::host::{Host, Owner};
 use kup_steps::inventory::{Inventory, NodeInventory, collect};
 use kup_steps::planner::{Drain, Options, plan};
-use kup_steps::rollback::rollback;
+use kup_steps::rollback::{Present, rollback, touched_control_planes};
 use kup_steps::sim::{SimSpec, SimWorld};
 use kup_steps::world::{Expected, World};
 use kup_store::{MemoryBlobs, MemoryJournal, MemoryStore};
@@ -178,7 +178,12 @@ impl Site {
                 assert_eq!(engine.drive(Mode::Settle).await.unwrap(), Rest::Settled);
             }
             let nodes = self.world.cluster().nodes().await.unwrap();
-            let (plan, _) = match rollback(engine.state(), &nodes) {
+            let mut present = Present { nodes, ..Present::default() };
+            for node in touched_control_planes(engine.state()) {
+                let host = self.world.host(&node);
+                present.look_at(node, host.as_ref()).await.unwrap();
+            }
+            let (plan, _) = match rollback(engine.state(), &present) {
                 Ok(planned) => planned,
                 Err(kup_steps::rollback::RollbackProblem::NothingDone) => return Rest::Settled,
                 Err(problem) => panic!("{problem}"),

@@ -97,7 +97,8 @@ pub(super) async fn connect(
     let credentials = describe(&config.auth_info);
     let (endpoint, ca_sha256) = (endpoint(&config), fingerprint(&config));
     let client = kube::Client::try_from(config).map_err(|error| unusable(&chosen, error))?;
-    Ok(KubeApi { client, endpoint, ca_sha256, credentials })
+    let chosen = (chosen.path, chosen.context);
+    Ok(KubeApi { client, endpoint, ca_sha256, chosen, credentials })
 }
 
 /// Returns the files to read. A path that is no file may be a list, as in `$KUBECONFIG`, of which some may be missing.

@@ -55,10 +55,19 @@ pub(super) fn read_pod(object: &Value) -> Pod {
         terminating: !text(object, "/metadata/deletionTimestamp").is_empty(),
         controller: controller(object),
         mirror: map(object, "/metadata/annotations").contains_key(MIRROR),
+        tolerates_cordon: list(object, "/spec/tolerations").iter().any(tolerates_cordon),
         empty_dirs: empty_dirs.map(|volume| text(volume, "/name")).collect(),
         labels: map(object, "/metadata/labels"),
         images: containers.iter().map(|container| text(container, "/image")).collect(),
     }
+}
+
+/// Whether a toleration covers the taint of a cordoned node: by its key, or by no key at all, and for its effect.
+fn tolerates_cordon(toleration: &Value) -> bool {
+    let (key, effect) = (text(toleration, "/key"), text(toleration, "/effect"));
+    let any_key = key.is_empty() && text(toleration, "/operator") == "Exists";
+    let covers_key = any_key || key == "node.kubernetes.io/unschedulable";
+    covers_key && (effect.is_empty() || effect == "NoSchedule")
 }
 
 /// Reads a ConfigMap.
@@ -186,6 +195,18 @@ mod tests {
             (vec!["a".to_owned()], vec!["web:1".into(), "side:2".into()])
         );
         assert!(pod.terminating && pod.ready && !pod.mirror);
+    }
+
+    #[test]
+    fn a_pod_tolerates_the_cordon_by_key_or_by_everything() {
+        let pod = |toleration: serde_json::Value| {
+            read_pod(&json!({"spec": {"tolerations": [toleration]}}))
+        };
+        assert!(pod(json!({"operator": "Exists"})).tolerates_cordon);
+        let key = "node.kubernetes.io/unschedulable";
+        assert!(pod(json!({"key": key, "effect": "NoSchedule"})).tolerates_cordon);
+        assert!(!pod(json!({"key": key, "effect": "NoExecute"})).tolerates_cordon);
+        assert!(!pod(json!({"key": "other", "operator": "Exists"})).tolerates_cordon);
     }
 
     #[test]

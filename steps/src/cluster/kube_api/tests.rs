@@ -225,6 +225,7 @@ fn pod() -> Pod {
         terminating: false,
         controller: None,
         mirror: false,
+        tolerates_cordon: false,
         empty_dirs: Vec::new(),
         labels: BTreeMap::new(),
         images: Vec::new(),

@@ -218,6 +218,7 @@ pub(in crate::drain) fn pod(name: &str) -> Pod {
         terminating: false,
         controller: owner("ReplicaSet"),
         mirror: false,
+        tolerates_cordon: false,
         empty_dirs: Vec::new(),
         labels: BTreeMap::new(),
         images: Vec::new(),
