@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// Exit codes: 0 done; 1 unexpected; 2 wrong use or configuration; 3 stopped, an operator must decide; 4 a gate blocks, nothing was changed;
 /// 5 a step failed, the run can be resumed; 6 the run ended rolled back; 7 a rollback stopped; 8 another kup holds it; 9 a node cannot be
-/// reached; 10 the API server cannot be reached; 11 timeout; 12 the journal is damaged; 129, 130, 143 stopped by a signal, the run can be resumed.
+/// reached; 10 the API server cannot be reached; 12 the journal is damaged; 129, 130, 143 stopped by a signal, the run can be resumed.
 #[derive(Debug, Parser)]
 #[command(name = "kup", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -90,6 +90,9 @@ pub(crate) struct ReachArgs {
     /// An option as for `ssh -o`, such as ProxyJump=bastion; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) ssh_option: Vec<String>,
+    /// The node that kup itself runs on, as root: it is reached without SSH
+    #[arg(long, value_name = "NODE", conflicts_with = "cluster")]
+    pub(crate) local_node: Option<String>,
     /// Whether nodes are reached by their address or by their name
     #[arg(long, value_enum, default_value_t = SshAddress::Ip)]
     pub(crate) ssh_address: SshAddress,

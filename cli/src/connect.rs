@@ -9,6 +9,7 @@ use kup_core::event::Reach;
 use kup_steps::cluster::kube_api::KubeApi;
 use kup_steps::cluster::{Cluster, Node};
 use kup_steps::host::Host;
+use kup_steps::host::local::LocalHost;
 use kup_steps::host::ssh::{SshHost, SshSettings};
 use kup_steps::sim::{SimSpec, SimWorld};
 use kup_steps::version::Version;
@@ -45,6 +46,7 @@ pub(crate) fn reach(args: &ReachArgs, target: Version) -> Result<Reach, CliError
             SshAddress::Ip => "ip".to_owned(),
             SshAddress::Name => "name".to_owned(),
         },
+        local_node: args.local_node.clone().unwrap_or_default(),
     };
     if let Some(sim) = &args.cluster {
         let spec = SimSpec::parse(sim, Some(&target));
@@ -132,6 +134,9 @@ impl Connected {
     fn host(&self, node: &str, address: &str) -> Arc<dyn Host> {
         if let Some(world) = &self.sim {
             return world.host(node);
+        }
+        if node == self.reach.local_node {
+            return Arc::new(LocalHost::new(node));
         }
         let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let settings = SshSettings {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::activity::{Activity, UndoClass};
 use crate::gate::Gate;
-use crate::plan::{Plan, StepSpec};
+use crate::plan::{GateSpec, Plan, StepSpec};
 
 /// Says which code a plan needs and this kup does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -41,8 +41,13 @@ pub enum BindError {
         activity: String,
     },
     /// There is no such gate.
-    #[error("the plan needs the gate `{0}`, which this kup does not have")]
-    UnknownGate(String),
+    #[error("the plan needs the gate `{gate}` version {version}, which this kup does not have")]
+    UnknownGate {
+        /// The gate's name.
+        gate: String,
+        /// The version that the plan was made for.
+        version: u32,
+    },
 }
 
 /// All activities and gates of this kup.
@@ -89,12 +94,15 @@ impl Catalog {
         }
     }
 
-    /// Returns a gate by its name.
+    /// Returns the gate of a plan's question.
     ///
     /// # Errors
-    /// When there is none of that name.
-    pub fn gate(&self, name: &str) -> Result<Arc<dyn Gate>, BindError> {
-        self.gates.get(name).map(Arc::clone).ok_or_else(|| BindError::UnknownGate(name.to_owned()))
+    /// When there is none of that name and version.
+    pub fn gate(&self, spec: &GateSpec) -> Result<Arc<dyn Gate>, BindError> {
+        let found =
+            self.gates.get(spec.gate.as_str()).filter(|gate| gate.version() == spec.version);
+        let unknown = || BindError::UnknownGate { gate: spec.gate.clone(), version: spec.version };
+        found.map(Arc::clone).ok_or_else(unknown)
     }
 
     /// Checks that this kup can do the whole plan. Gates are looked for when they are asked: a run whose gates have answered does

@@ -172,10 +172,10 @@ impl Engine {
     }
 
     async fn ask(&mut self, name: &str) -> Result<(), EngineError> {
-        let gate = self.parts.catalog.gate(name).map_err(EngineError::Bind)?;
         let spec = self.state.plan.gates.iter().find(|spec| spec.gate == name);
-        let params = spec.map(|spec| spec.params.clone()).unwrap_or_default();
-        let verdict = gate.check(&params).await.unwrap_or_else(|error| Verdict::Block {
+        let Some(spec) = spec.cloned() else { return Ok(()) };
+        let gate = self.parts.catalog.gate(&spec).map_err(EngineError::Bind)?;
+        let verdict = gate.check(&spec.params).await.unwrap_or_else(|error| Verdict::Block {
             evidence: error.to_record().to_string(),
             remedy: "make it answer, then try again".to_owned(),
         });

@@ -13,6 +13,9 @@ pub trait Gate: Send + Sync {
     /// Returns its name in plans.
     fn name(&self) -> &'static str;
 
+    /// Returns its version; a plan made for another one is refused.
+    fn version(&self) -> u32;
+
     /// Asks. Changes nothing.
     ///
     /// # Errors

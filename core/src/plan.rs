@@ -27,6 +27,8 @@ pub struct Plan {
 pub struct GateSpec {
     /// The gate's name in the catalog.
     pub gate: String,
+    /// The version of that gate that the plan was made for.
+    pub version: u32,
     /// What the gate needs to know.
     pub params: BTreeMap<String, String>,
 }

@@ -33,6 +33,10 @@ impl Gate for FromInventory {
         self.name
     }
 
+    fn version(&self) -> u32 {
+        1
+    }
+
     async fn check(&self, params: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
         Ok((self.answer)(&self.inventory, params))
     }

@@ -196,7 +196,7 @@ fn gates(target: Version) -> Vec<GateSpec> {
         "no-unfinished-run",
     ];
     let params = || BTreeMap::from([("target".to_owned(), target.to_string())]);
-    names.map(|gate| GateSpec { gate: gate.to_owned(), params: params() }).to_vec()
+    names.map(|gate| GateSpec { gate: gate.to_owned(), version: 1, params: params() }).to_vec()
 }
 
 fn wave(name: &str, max_parallel: u32, stages: Vec<Stage>) -> Wave {

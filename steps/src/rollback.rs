@@ -36,11 +36,9 @@ impl Class {
     #[must_use]
     pub fn explain(self) -> &'static str {
         match self {
-            Self::R0 => {
-                "R0: nothing live was changed yet; packages, holds and repositories go back"
-            }
+            Self::R0 => "nothing live was changed yet; packages, holds and repositories go back",
             Self::R1 => {
-                "R1: files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is undone: objects \
+                "files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is undone: objects \
                  made since stay; CoreDNS and kube-proxy keep their new images and configuration. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
             }
         }

@@ -30,7 +30,7 @@ pub(crate) async fn ask_all(
     let catalog = catalog(session, inventory, take_over)?;
     let mut answers = Vec::new();
     for spec in &plan.gates {
-        let gate = catalog.gate(&spec.gate);
+        let gate = catalog.gate(spec);
         let gate = gate.map_err(|e| {
             CliError::unchanged(Exit::Unexpected, "cannot check the plan").because(&e)
         })?;
@@ -73,6 +73,10 @@ impl Gate for JournalRoom {
         "journal-room"
     }
 
+    fn version(&self) -> u32 {
+        1
+    }
+
     async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
         let shown = self.dir.display();
         let seen = rustix::fs::statvfs(&self.dir);
@@ -103,6 +107,10 @@ struct NoUnfinishedRun {
 impl Gate for NoUnfinishedRun {
     fn name(&self) -> &'static str {
         "no-unfinished-run"
+    }
+
+    fn version(&self) -> u32 {
+        1
     }
 
     async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {

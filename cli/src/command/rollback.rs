@@ -9,6 +9,8 @@ use kup_core::plan::Plan;
 use kup_core::state::{Phase, RunState, Status};
 use kup_steps::rollback::{Class, Present, rollback, touched_control_planes};
 
+use serde::Serialize;
+
 use super::confirm;
 use super::resume::{reconnect, resumed, take_over};
 use crate::args::{Format, Global, Rollback};
@@ -116,9 +118,18 @@ async fn look(connected: &Connected, state: &RunState) -> Result<Present, CliErr
     Ok(present)
 }
 
+#[derive(Serialize)]
+struct Shown<'a> {
+    class: String,
+    cost: &'static str,
+    plan: &'a Plan,
+}
+
 fn show(global: &Global, (plan, class): (&Plan, Class), state: &RunState) -> Result<(), CliError> {
-    output::print(global.output, plan, || {
-        format!("{}{}\n", plan_table(plan, &state.started.cluster.endpoint), class.explain())
+    let shown = Shown { class: format!("{class:?}"), cost: class.explain(), plan };
+    output::print(global.output, &shown, || {
+        let endpoint = &state.started.cluster.endpoint;
+        format!("{}{class:?}: {}\n", plan_table(plan, endpoint), class.explain())
     })
 }
 

@@ -35,6 +35,11 @@ pub(crate) async fn prepare(
     let connected = connect(reach, sim_dir, Arc::clone(&session.clock)).await?;
     check_target(inventory::version(connected.cluster.as_ref()).await?, target)?;
     let nodes = connected.cluster.nodes().await?;
+    let local = &connected.reach.local_node;
+    if !local.is_empty() && !nodes.iter().any(|node| node.name == *local) {
+        let message = format!("--local-node: the cluster has no node `{local}`");
+        return Err(CliError::unchanged(Exit::Usage, message));
+    }
     let hosts = connected.hosts(&nodes);
     let now = session.clock.now();
     let inventory = collect(connected.cluster.as_ref(), &nodes, &hosts, (target, now)).await?;

@@ -67,6 +67,8 @@ pub struct Reach {
     pub ssh_options: Vec<String>,
     /// Whether nodes are reached by `ip` or by `name`.
     pub ssh_address: String,
+    /// The node that kup runs on, which is reached without SSH; empty for none.
+    pub local_node: String,
 }
 
 /// Payload of type 2.

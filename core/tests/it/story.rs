@@ -36,7 +36,11 @@ impl Story {
     }
 
     pub(crate) fn with_gates(text: &str, gates: &[&str]) -> Self {
-        let gate = |gate: &&str| GateSpec { gate: (*gate).to_owned(), params: Default::default() };
+        let gate = |gate: &&str| GateSpec {
+            gate: (*gate).to_owned(),
+            version: 1,
+            params: Default::default(),
+        };
         let plan = Plan { gates: gates.iter().map(gate).collect(), ..plan(text) };
         let state = RunState::replay(&[entry(1, 1, started(plan, None))]).unwrap();
         Self { state, busy: BTreeSet::new(), mode: Mode::Go, now: Timestamp(0) }

@@ -1,7 +1,8 @@
 //! Restarts the kubelet and waits until its node is Ready at the version.
 //!
 //! Changes: the kubelet's process. Half-way: it is down or not Ready yet. Observe: whether the unit was started since `prepare`
-//! (its invocation id changes with every start) from the program that is installed now. Undo: nothing by itself; a rollback restarts again.
+//! (its invocation id changes with every start) from the program that is installed now; where the package has restarted it and nothing was
+//! changed since, another restart would only interrupt its start. Undo: nothing by itself; a rollback restarts again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,13 @@ impl Activity for KubeletRestart {
     async fn observe(&self, cx: &StepContext) -> Result<Found, ActivityError> {
         let state = self.state(cx).await?;
         let what = format!("kubelet {} is {}", state.program_version(), state.active);
-        let Some(before) = cx.note("invocation") else { return Ok(Found::Before { what }) };
+        let Some(before) = cx.note("invocation") else {
+            let done = state.is_fresh
+                && state.runs_what_is_installed()
+                && state.program_version() == cx.param("version")?;
+            let what = if done { format!("{what}; its package has restarted it") } else { what };
+            return Ok(if done { Found::After { what } } else { Found::Before { what } });
+        };
         Ok(match (before == state.invocation, state.runs_what_is_installed()) {
             (true, true) => Found::Before { what },
             (false, true) => Found::After { what },

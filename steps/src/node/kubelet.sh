@@ -4,6 +4,7 @@
 #   active=active|inactive|failed|activating|...
 #   pid=<MainPID, 0 without>
 #   process=current|replaced|none   (replaced: /proc/PID/exe is deleted, the process is older than the program)
+#   fresh=yes|no                 (yes: the process began after program, units and configuration were last changed: a restart would change nothing)
 #   invocation=<InvocationID of the unit, changes with every start>
 #   needs_reload=yes|no          (NeedDaemonReload)
 #   config=<sha256 of /var/lib/kubelet/config.yaml>
@@ -29,6 +30,21 @@ process_state() {
     esac
 }
 
+is_fresh() {
+    if [ "$(process_state)" != current ] || [ "$(property NeedDaemonReload)" != no ]; then echo no; return 0; fi
+    started=$(systemctl show --timestamp=us -p ExecMainStartTimestamp kubelet.service 2>/dev/null | sed 's/^[^=]*=//')
+    started=$(date -d "${started:-never}" +%s%6N 2>/dev/null) || { echo no; return 0; }
+    # Paths of units have no spaces.
+    for file in "$(readlink -f "$(command -v kubelet)")" /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env \
+        /var/lib/kubelet/instance-config.yaml /etc/default/kubelet /etc/sysconfig/kubelet $(property FragmentPath) $(property DropInPaths); do
+        [ -e "$file" ] || continue
+        # A package's files keep their old mtime; the ctime says when they came.
+        changed=$(stat -c %.6Z "$file" | tr -d .)
+        if [ "$changed" -ge "$started" ]; then echo no; return 0; fi
+    done
+    echo yes
+}
+
 program=$(kubelet --version 2>/dev/null | sed -n 's/^Kubernetes //p') || program=
 pid=$(property MainPID)
 pid=${pid:-0}
@@ -36,6 +52,7 @@ printf 'program=%s\n' "$program"
 printf 'active=%s\n' "$(property ActiveState)"
 printf 'pid=%s\n' "$pid"
 printf 'process=%s\n' "$(process_state)"
+printf 'fresh=%s\n' "$(is_fresh)"
 printf 'invocation=%s\n' "$(property InvocationID)"
 printf 'needs_reload=%s\n' "$(property NeedDaemonReload)"
 printf 'config=%s\n' "$(hash_of /var/lib/kubelet/config.yaml)"

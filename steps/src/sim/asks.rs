@@ -199,6 +199,8 @@ fn kubelet(machine: &Machine) -> String {
     lines.add("pid", kubelet.pid);
     lines.add("process", process);
     lines.add("invocation", &kubelet.invocation);
+    // The simulated packages are those that leave the restart to the operator.
+    lines.add("fresh", yes_no(false));
     lines.add("needs_reload", yes_no(kubelet.needs_reload));
     let hash = |path| machine.text(path).map(sha256).unwrap_or_default();
     lines.add("config", hash(KUBELET_CONFIG));

@@ -67,6 +67,7 @@ pub(crate) fn started() -> Event {
             ssh_identity: String::new(),
             ssh_options: vec!["Port=2222".into()],
             ssh_address: "ip".into(),
+            local_node: "cp1".into(),
         },
         until: Some("control-plane".into()),
         plan: plan("kubelet-restart", None),
@@ -112,7 +113,7 @@ fn plan(activity: &str, undo_of: Option<StepId>) -> Plan {
     };
     let stage = Stage { target: "cp-1".into(), skippable: false, steps: vec![step] };
     let wave = Wave { name: "control-plane".into(), hop: 1, max_parallel: 1, stages: vec![stage] };
-    let gates = vec![GateSpec { gate: "etcd-health".into(), params }];
+    let gates = vec![GateSpec { gate: "etcd-health".into(), version: 1, params }];
     Plan { from: "v1.33.4".into(), to: "v1.34.1".into(), gates, waves: vec![wave] }
 }
 

@@ -280,6 +280,10 @@ impl Gate for Open {
         self.0
     }
 
+    fn version(&self) -> u32 {
+        1
+    }
+
     async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
         Ok(Verdict::Pass { evidence: "not asked here".to_owned() })
     }
