@@ -1,7 +1,7 @@
 //! Histories in words. A plan is `one*2: a b / c; two: d`: waves with how many stages go side by side, stages, steps. A history is a list of
 //! `STEP WORD`, separated by commas; `event` has the words. A decision is printed in the same manner.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kup_core::clock::Timestamp;
@@ -36,10 +36,9 @@ impl Story {
     }
 
     pub(crate) fn with_gates(text: &str, gates: &[&str]) -> Self {
-        let gate = |gate: &&str| GateSpec {
-            gate: (*gate).to_owned(),
-            version: 1,
-            params: Default::default(),
+        let gate = |gate: &&str| {
+            let (gate, params) = ((*gate).to_owned(), BTreeMap::new());
+            GateSpec { gate, version: 1, params }
         };
         let plan = Plan { gates: gates.iter().map(gate).collect(), ..plan(text) };
         let state = RunState::replay(&[entry(1, 1, started(plan, None))]).unwrap();
