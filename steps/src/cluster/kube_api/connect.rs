@@ -104,8 +104,8 @@ pub(super) async fn connect(
 /// Returns the files to read. A path that is no file may be a list, as in `$KUBECONFIG`, of which some may be missing.
 fn existing_files(path: Option<&Path>) -> Result<Vec<PathBuf>, ConnectError> {
     let Some(path) = path else {
-        let default = std::env::home_dir().unwrap_or_default().join(".kube/config");
-        return keep_files(vec![default], &["--kubeconfig", "$KUBECONFIG"]);
+        let default = std::env::home_dir().map(|home| home.join(".kube/config"));
+        return keep_files(default.into_iter().collect(), &["--kubeconfig", "$KUBECONFIG"]);
     };
     if path.is_file() {
         return Ok(vec![path.to_owned()]);

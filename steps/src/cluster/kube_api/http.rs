@@ -190,7 +190,6 @@ impl KubeApi {
     }
 
     /// Returns the error of a request that another attempt will not cure.
-    #[expect(clippy::unused_self, reason = "reads like its siblings")]
     pub(super) fn failed(&self, doing: &str, why: &str) -> ClusterError {
         ClusterError::Failed { doing: doing.to_owned(), why: why.to_owned() }
     }
@@ -233,15 +232,13 @@ fn chain(error: &dyn Error) -> String {
 /// Returns what is wrong with a certificate, where a handshake failed for that: waiting will not cure it. This is the
 /// one place that reads the TLS library's words, since kube gives no types for them.
 fn certificate_trouble(said: &str) -> Option<String> {
-    let (_, after) = ["invalid peer certificate: ", "received fatal alert: "]
-        .iter()
-        .find_map(|marker| said.split_once(marker).map(|(_, rest)| (marker, rest)))?;
-    if said.contains("invalid peer certificate: ") {
-        return Some(format!("its certificate cannot be trusted: {after}"));
+    if let Some((_, why)) = said.split_once("invalid peer certificate: ") {
+        return Some(format!("its certificate cannot be trusted: {why}"));
     }
+    let (_, alert) = said.split_once("received fatal alert: ")?;
     let about_ours = ["ertificate", "UnknownCA", "AccessDenied"];
-    let is_ours = about_ours.iter().any(|word| after.contains(word));
-    is_ours.then(|| format!("it does not accept the client certificate: {after}"))
+    let is_ours = about_ours.iter().any(|word| alert.contains(word));
+    is_ours.then(|| format!("it does not accept the client certificate: {alert}"))
 }
 
 /// Returns a name as it may stand in a path or a query.
