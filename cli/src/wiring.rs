@@ -10,7 +10,7 @@ use kup_core::engine::{Engine, Parts, Rest};
 use kup_core::event::{Event, Outcome, PauseReason, RunStarted};
 use kup_core::id::RunId;
 use kup_core::journal::{Journal, NewEntry};
-use kup_core::state::{RunState, Status};
+use kup_core::state::RunState;
 use kup_steps::host::Owner;
 use kup_steps::world::{Expected, IsOver, World};
 use kup_store::{FileJournal, Index, Store};
@@ -240,11 +240,6 @@ pub(crate) fn begin(
     let (journal, written) = session.store.create(run, entries)?;
     let state = session.fold(run, &written)?;
     Ok((journal, state))
-}
-
-/// Whether a run is over.
-pub(crate) fn is_finished(state: &RunState) -> bool {
-    matches!(state.status, Status::Finished(_))
 }
 
 /// Removes a folder that this process made and nobody needs.

@@ -8,13 +8,13 @@ use super::resume::{resumed, take_over};
 use crate::args::{Abandon, Global};
 use crate::error::{CliError, Exit};
 use crate::render::show;
-use crate::wiring::{Session, is_finished};
+use crate::wiring::Session;
 
 pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
-    if is_finished(&seen) {
+    if seen.is_finished() {
         eprintln!("Run {run} is over already: {}", show::status(&seen));
         return Ok(Exit::Done);
     }

@@ -13,13 +13,13 @@ use crate::args::{Global, Resume};
 use crate::connect::{Connected, connect};
 use crate::error::{CliError, Exit};
 use crate::render::show;
-use crate::wiring::{Driver, Making, Session, conclude, hold, is_finished};
+use crate::wiring::{Driver, Making, Session, conclude, hold};
 
 pub(super) async fn run(global: &Global, args: &Resume) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
-    if is_finished(&seen) {
+    if seen.is_finished() {
         eprintln!("Run {run} is over: {}. There is nothing to resume.", show::status(&seen));
         return Ok(Exit::Done);
     }

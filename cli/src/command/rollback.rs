@@ -18,13 +18,13 @@ use crate::connect::Connected;
 use crate::error::{CliError, Exit};
 use crate::output;
 use crate::render::plan::plan_table;
-use crate::wiring::{Driver, Session, conclude, is_finished};
+use crate::wiring::{Driver, Session, conclude};
 
 pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
-    if seen.phase == Phase::Rollback && is_finished(&seen) {
+    if seen.phase == Phase::Rollback && seen.is_finished() {
         eprintln!("Run {run} was rolled back already. Nothing was changed.");
         return Ok(Exit::Done);
     }
@@ -53,7 +53,7 @@ async fn turn_back(
     session: &Session,
     driver: &mut Driver,
 ) -> Result<(), CliError> {
-    let unfinished = !is_finished(driver.engine.state());
+    let unfinished = !driver.engine.state().is_finished();
     if unfinished {
         driver.engine.record(vec![resumed(session, "to roll back".to_owned())]).await?;
         if let Rest::Paused(reason) = driver.drive(Mode::Settle).await? {
