@@ -1,1 +1,4 @@
-//! Nothing: the suites are in `it`, and the program that they run is `bin/kup-under-test.rs`.
+//! What the suites in `it` share with the programs in `bin`: how results are kept, and the page that is made of them.
+
+pub mod matrix;
+pub mod results;
