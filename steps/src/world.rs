@@ -119,7 +119,8 @@ impl World {
         let expected = self.machines.get(node).ok_or_else(unknown)?;
         if !self.known.lock().await.contains(node) {
             let facts = NodeFacts::read(host.as_ref()).await.map_err(|e| host_error(&e))?;
-            same_machine(expected, &facts)?;
+            let host_key = facts.host_key.unwrap_or_default();
+            same_machine(expected, (&facts.machine_id, &host_key))?;
             self.same_node(expected).await?;
             let is_over = self.is_over.as_ref();
             host.claim(&self.owner, is_over).await.map_err(|e| host_error(&e))?;
@@ -143,19 +144,22 @@ fn same_cluster(expected: &ClusterIdentity, found: &ClusterIdentity) -> Result<(
     )))
 }
 
-fn same_machine(expected: &MachineIdentity, found: &NodeFacts) -> Result<(), ActivityError> {
+/// Compares a machine with its machine-id and SSH host key.
+fn same_machine(
+    expected: &MachineIdentity,
+    (machine_id, host_key): (&str, &str),
+) -> Result<(), ActivityError> {
     let differs = |what: &str, wanted: &str, got: &str| {
         let (name, address) = (&expected.name, &expected.address);
         Err(ActivityError::permanent(format!(
             "another machine answers for node {name} at {address}: its {what} is `{got}`, the run began with `{wanted}`"
         )))
     };
-    if found.machine_id != expected.machine_id {
-        return differs("machine-id", &expected.machine_id, &found.machine_id);
+    if machine_id != expected.machine_id {
+        return differs("machine-id", &expected.machine_id, machine_id);
     }
-    let host_key = found.host_key.clone().unwrap_or_default();
     if host_key != expected.host_key {
-        return differs("SSH host key", &expected.host_key, &host_key);
+        return differs("SSH host key", &expected.host_key, host_key);
     }
     Ok(())
 }
@@ -192,5 +196,43 @@ fn with_causes(seen: ActivityError, error: &dyn std::error::Error) -> ActivityEr
     match error.source() {
         Some(source) => seen.because(source),
         None => seen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster(uid: &str, ca: &str) -> ClusterIdentity {
+        let endpoint = "https://10.0.0.1:6443".to_owned();
+        ClusterIdentity { uid: uid.to_owned(), ca_sha256: ca.to_owned(), endpoint }
+    }
+
+    #[test]
+    fn another_cluster_behind_the_same_endpoint_is_refused() {
+        let begun_with = cluster("one", "ca");
+        assert!(same_cluster(&begun_with, &cluster("one", "ca")).is_ok());
+        for other in [cluster("two", "ca"), cluster("one", "cb")] {
+            let error = same_cluster(&begun_with, &other).unwrap_err();
+            assert_eq!(error.class, ErrorClass::Permanent);
+            assert!(error.message.starts_with("another cluster answers at https://10.0.0.1:6443"));
+        }
+    }
+
+    #[test]
+    fn another_machine_behind_the_same_name_is_refused() {
+        let begun_with = MachineIdentity {
+            name: "w1".to_owned(),
+            uid: String::new(),
+            machine_id: "one".to_owned(),
+            host_key: "key".to_owned(),
+            address: "10.0.0.2".to_owned(),
+        };
+        assert!(same_machine(&begun_with, ("one", "key")).is_ok());
+        for other in [("two", "key"), ("one", "another")] {
+            let error = same_machine(&begun_with, other).unwrap_err();
+            assert_eq!(error.class, ErrorClass::Permanent);
+            assert!(error.message.starts_with("another machine answers for node w1 at 10.0.0.2"));
+        }
     }
 }

@@ -102,6 +102,18 @@ impl Home {
         found.map(|run| run.unwrap().file_name().into_string().unwrap()).collect()
     }
 
+    /// Returns how many whole frames a run's journal has; none while there is no journal.
+    pub(crate) fn n_frames(&self, run: &str) -> usize {
+        let bytes = std::fs::read(self.journal(run)).unwrap_or_default();
+        let (mut at, mut n) = (0, 0);
+        while let Some(length) = bytes.get(at + 90..at + 94) {
+            let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
+            at += 102 + length;
+            n += usize::from(at <= bytes.len());
+        }
+        n
+    }
+
     fn journal(&self, run: &str) -> PathBuf {
         self.path(&format!("state/runs/{run}/journal"))
     }

@@ -10,8 +10,12 @@
 mod cli;
 mod cli_program;
 mod cluster_contract;
+mod frame_kills;
 mod host_contract;
 mod kill;
+mod mutants;
+mod node_scripts;
+mod reader;
 mod rollback;
 mod sim_crash;
 mod sim_half_done;
