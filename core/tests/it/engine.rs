@@ -37,6 +37,20 @@ async fn the_intent_is_in_the_journal_before_the_effect_and_the_result_after_it(
 }
 
 #[tokio::test]
+async fn what_the_journal_does_not_take_is_neither_believed_nor_done() {
+    for room in 1..7 {
+        let rig = Rig::new("one: a", "").with_room(room);
+        let mut engine = rig.engine();
+        let ended = engine.drive(Mode::Go).await;
+        assert!(matches!(ended, Err(EngineError::Append(_))), "room for {room}: {ended:?}");
+        assert_eq!(engine.state().head.0, room as u64);
+        let has_intent = rig.events().iter().any(|event| matches!(event, Event::AttemptStarted(_)));
+        let has_effect = rig.asked().iter().any(|asked| asked.starts_with("execute"));
+        assert_eq!(has_effect, has_intent, "room for {room}");
+    }
+}
+
+#[tokio::test]
 async fn a_failed_look_is_never_not_done() {
     let rig = Rig::new("one: a", "observe: transient transient after");
     assert_eq!(rig.drive().await.unwrap(), DONE);

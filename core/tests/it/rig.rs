@@ -59,6 +59,7 @@ impl Blobs for NoBlobs {
 struct Paper {
     entries: Shared<Vec<Entry>>,
     epoch: Epoch,
+    room: usize,
 }
 
 #[async_trait]
@@ -70,6 +71,10 @@ impl Journal for Paper {
     async fn append(&mut self, new: Vec<NewEntry>) -> Result<Vec<Entry>, AppendError> {
         let mut entries = self.entries.lock().unwrap();
         let from = entries.len();
+        if from + new.len() > self.room {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(AppendError::Storage { place: "paper".to_owned(), source });
+        }
         for NewEntry { time, since_boot, event } in new {
             let seq = Seq(entries.len() as u64 + 1);
             entries.push(Entry { seq, epoch: self.epoch, time, since_boot, event });
@@ -162,6 +167,7 @@ pub(crate) struct Rig {
     entries: Shared<Vec<Entry>>,
     clock: Arc<ManualClock>,
     stop: watch::Sender<bool>,
+    room: usize,
 }
 
 impl Rig {
@@ -173,7 +179,13 @@ impl Rig {
         let activity = Scripted { answers: Mutex::new(lists.collect()), ..Scripted::default() };
         let entries = Arc::new(Mutex::new(vec![entry(1, 1, started(plan(text), None))]));
         let (stop, _) = watch::channel(false);
-        Self { activity: Arc::new(activity), entries, clock: Arc::default(), stop }
+        let (activity, clock) = (Arc::new(activity), Arc::default());
+        Self { activity, entries, clock, stop, room: usize::MAX }
+    }
+
+    /// Gives the journal room for so many entries.
+    pub(crate) fn with_room(self, room: usize) -> Self {
+        Self { room, ..self }
     }
 
     /// Returns the engine of the next process.
@@ -185,7 +197,7 @@ impl Rig {
         catalog.add(Arc::clone(&self.activity) as Arc<dyn Activity>);
         let (blobs, clock) = (Arc::new(NoBlobs), Arc::clone(&self.clock) as Arc<dyn Clock>);
         let parts = Parts { catalog, blobs, clock, progress: Arc::new(Silent) };
-        let journal = Paper { entries: Arc::clone(&self.entries), epoch };
+        let journal = Paper { entries: Arc::clone(&self.entries), epoch, room: self.room };
         Engine::new(run(), state, Box::new(journal), (parts, self.stop.subscribe())).unwrap()
     }
 
