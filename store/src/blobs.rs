@@ -1,44 +1,49 @@
 //! Blobs of one run as files: `runs/<run>/blobs/<sha256>`. A name is only there with all its bytes; they may
 //! hold secrets, so that files and folder are their owner's only.
 
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use kup_core::id::BlobId;
 use kup_core::journal::{BlobError, Blobs};
 
+use crate::disk::{Disk, DiskFile};
 use crate::durable;
 use crate::hash;
 
 /// How the names of unfinished files begin.
 const UNFINISHED: &str = ".unfinished-";
 
+/// How many unfinished files of one blob may be there, left behind or being written.
+const UNFINISHED_LIMIT: u32 = 100;
+
 /// The blobs of one run.
 #[derive(Debug, Clone)]
 pub struct FileBlobs {
+    disk: Arc<dyn Disk>,
     folder: PathBuf,
 }
 
 impl FileBlobs {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub(crate) fn new(disk: Arc<dyn Disk>, folder: PathBuf) -> Self {
+        Self { disk, folder }
     }
 
     /// Removes what killed processes left behind. Only for the holder of the run's lock.
     pub(crate) fn remove_unfinished(&self) -> io::Result<()> {
-        let files = match std::fs::read_dir(&self.folder) {
+        let names = match self.disk.list(&self.folder) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            files => files?,
+            names => names?,
         };
-        for file in files {
-            let file = file?;
-            if file.file_name().to_string_lossy().starts_with(UNFINISHED) {
-                std::fs::remove_file(file.path())?;
-            }
-        }
-        Ok(())
+        let is_unfinished = |name: &OsString| name.to_string_lossy().starts_with(UNFINISHED);
+        names
+            .iter()
+            .filter(|name| is_unfinished(name))
+            .try_for_each(|name| self.disk.remove_file(&self.folder.join(name)))
     }
 }
 
@@ -46,13 +51,13 @@ impl FileBlobs {
 impl Blobs for FileBlobs {
     /// Works in a thread of its own: an etcd snapshot may have gigabytes.
     async fn put(&self, bytes: &[u8]) -> Result<BlobId, BlobError> {
-        let (folder, bytes) = (self.folder.clone(), bytes.to_vec());
-        apart(&self.folder, move || put(&folder, &bytes)).await
+        let (blobs, bytes) = (self.clone(), bytes.to_vec());
+        apart(&self.folder, move || put(&blobs, &bytes)).await
     }
 
     async fn get(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {
-        let (folder, id) = (self.folder.clone(), id.clone());
-        apart(&self.folder, move || get(&folder, &id)).await
+        let (blobs, id) = (self.clone(), id.clone());
+        apart(&self.folder, move || get(&blobs, &id)).await
     }
 }
 
@@ -66,41 +71,68 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-fn put(folder: &Path, bytes: &[u8]) -> Result<BlobId, BlobError> {
+fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
+    let FileBlobs { disk, folder } = blobs;
     let id = hash::blob_id(bytes).map_err(|e| storage(folder)(io::Error::other(e)))?;
     let path = folder.join(id.as_str());
-    durable::create_folder(folder).map_err(storage(folder))?;
-    if !holds(&path, bytes) {
-        write(folder, &path, bytes).map_err(storage(&path))?;
+    durable::create_folder(disk.as_ref(), folder).map_err(storage(folder))?;
+    if !holds(disk.as_ref(), &path, bytes) {
+        write(disk.as_ref(), &path, bytes).map_err(storage(&path))?;
     }
     // Also when it was there: its writer may have been killed before this.
-    durable::sync_folder(folder).map_err(storage(folder))?;
+    disk.sync_folder(folder).map_err(storage(folder))?;
     Ok(id)
 }
 
-fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_data()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
+/// Writes under another name first, so that a blob's name is only there with all its bytes.
+fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (unfinished, mut file) = create_unfinished(disk, path)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_data())
+        .and_then(|()| disk.rename(&unfinished, path));
+    if written.is_err()
+        && let Err(error) = disk.remove_file(&unfinished)
+    {
+        tracing::debug!(%error, "an unfinished blob stays until the run is resumed");
+    }
+    written
+}
+
+/// Two that put the same blob at once write two files, and the later one takes the name.
+fn create_unfinished(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
+    let blob = path.file_name().unwrap_or_default().to_string_lossy();
+    for number in 1..=UNFINISHED_LIMIT {
+        let unfinished = path.with_file_name(format!("{UNFINISHED}{blob}.{number}"));
+        match disk.create_file(&unfinished) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return Ok((unfinished, created?)),
+        }
+    }
+    Err(io::Error::other("too many unfinished files are beside it"))
 }
 
 /// Tells whether a file has exactly these bytes; one that cannot be read has not.
-fn holds(path: &Path, bytes: &[u8]) -> bool {
-    std::fs::read(path).is_ok_and(|found| found == bytes)
+fn holds(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> bool {
+    read(disk, path).is_ok_and(|found| found == bytes)
 }
 
-fn get(folder: &Path, id: &BlobId) -> Result<Vec<u8>, BlobError> {
+fn get(blobs: &FileBlobs, id: &BlobId) -> Result<Vec<u8>, BlobError> {
     // An id out of a file is a path here, so that it is looked at again.
     let id = BlobId::from_str(id.as_str()).map_err(|_| BlobError::Missing(id.clone()))?;
-    let path = folder.join(id.as_str());
-    match std::fs::read(&path) {
+    let path = blobs.folder.join(id.as_str());
+    match read(blobs.disk.as_ref(), &path) {
         Ok(bytes) if hash::sha256_hex(&bytes) == id.as_str() => Ok(bytes),
         Ok(_) => Err(BlobError::Damaged(id)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(BlobError::Missing(id)),
         Err(e) => Err(storage(&path)(e)),
     }
+}
+
+fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    disk.open_to_read(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn storage(path: &Path) -> impl FnOnce(io::Error) -> BlobError {

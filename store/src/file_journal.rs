@@ -3,9 +3,7 @@
 //!
 //! It does no reading (see `walk`) and makes no folders (see `store`).
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -14,7 +12,7 @@ use kup_core::id::{Epoch, RunId, Seq};
 use kup_core::journal::{AppendError, Journal, NewEntry};
 
 use crate::codec::{self, Payload};
-use crate::durable::FILE_MODE;
+use crate::disk::DiskFile;
 use crate::frame::{self, Header, MAX_JOURNAL};
 use crate::lock::Lock;
 use crate::walk::End;
@@ -22,7 +20,7 @@ use crate::walk::End;
 /// The journal of one run, open for appending by this process alone.
 #[derive(Debug)]
 pub struct FileJournal {
-    file: File,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     writer: Writer,
     end: End,
@@ -47,7 +45,13 @@ struct Group {
 impl FileJournal {
     /// Takes over a journal file that ends where `end` says. The epoch becomes one higher than
     /// that of its last entry.
-    pub(crate) fn new(file: File, path: &Path, run: &RunId, end: End, lock: Lock) -> Self {
+    pub(crate) fn new(
+        file: Box<dyn DiskFile>,
+        path: &Path,
+        run: &RunId,
+        end: End,
+        lock: Lock,
+    ) -> Self {
         let epoch = Epoch(end.epoch.saturating_add(1));
         let writer = Writer { run: frame::run_bytes(run), epoch };
         Self { file, path: path.to_owned(), writer, end, is_poisoned: false, _lock: lock }
@@ -71,7 +75,7 @@ impl FileJournal {
     }
 
     fn commit(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.file.metadata()?.len() != self.end.offset {
+        if self.file.length()? != self.end.offset {
             return Err(io::Error::other("something else has changed the length of this file"));
         }
         self.file.write_all(bytes)?;
@@ -94,11 +98,6 @@ impl Journal for FileJournal {
     async fn append(&mut self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, AppendError> {
         self.append_now(entries)
     }
-}
-
-/// Opens a journal file that is not there yet.
-pub(crate) fn create_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create_new(true).mode(FILE_MODE).open(path)
 }
 
 fn lay_group(writer: Writer, end: End, new: Vec<NewEntry>) -> Result<Group, AppendError> {
@@ -146,10 +145,14 @@ fn place(writer: Writer, end: &End, new: NewEntry) -> Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{File, OpenOptions};
+    use std::io::Write;
+
     use kup_core::clock::Timestamp;
     use kup_core::event::{Event, Opaque, RunResumed};
 
     use super::*;
+    use crate::disk::OsDisk;
     use crate::lock;
 
     fn entry(event: Event) -> NewEntry {
@@ -163,8 +166,14 @@ mod tests {
 
     fn journal_on(path: &Path, dir: &tempfile::TempDir) -> FileJournal {
         let file = OpenOptions::new().append(true).create(true).open(path).unwrap();
-        let lock = lock::take(&dir.path().join("lock"), "run", "test").unwrap();
-        FileJournal::new(file, path, &"20261123-k3f9x2a".parse().unwrap(), End::NOTHING, lock)
+        let lock = lock::take(&OsDisk, &dir.path().join("lock"), "run", "test").unwrap();
+        FileJournal::new(
+            Box::new(file),
+            path,
+            &"20261123-k3f9x2a".parse().unwrap(),
+            End::NOTHING,
+            lock,
+        )
     }
 
     #[test]

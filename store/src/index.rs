@@ -16,6 +16,7 @@ use kup_core::id::RunId;
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
+use crate::disk::OsDisk;
 use crate::error::StoreError;
 use crate::frame::{self, FrameHash, HEADER_LEN, MAX_PAYLOAD, TRAILER_LEN};
 use crate::lock::{self, Lock};
@@ -57,8 +58,8 @@ impl Index {
     /// one reads the journals instead.
     #[must_use]
     pub fn open(state_dir: &Path) -> Self {
-        let lock = lock::take(&state_dir.join("index.lock"), "index", &lock::this_process());
-        match lock {
+        let path = state_dir.join("index.lock");
+        match lock::take(&OsDisk, &path, "index", &lock::this_process()) {
             Ok(lock) => Self { shelf: open_or_renew(&state_dir.join("index"), lock) },
             Err(error) => {
                 tracing::debug!(%error, "reading the journals without the index");

@@ -3,12 +3,13 @@
 //!
 //! Reading order: [`Store`] (the folder of all runs), [`FileJournal`] (the commit point), `walk` (what
 //! is torn and what is damaged), `frame` and `codec` (the bytes, see `docs/JOURNAL_FORMAT.md`), [`FileBlobs`],
-//! [`Index`]. [`MemoryStore`] and [`MemoryBlobs`] forget everything at the end; [`conformance`] is what
+//! [`Index`], [`Disk`] (the seam to the file system). [`MemoryStore`] and [`MemoryBlobs`] forget everything at the end; [`conformance`] is what
 //! every journal must pass.
 
 mod blobs;
 mod codec;
 pub mod conformance;
+mod disk;
 mod durable;
 mod error;
 mod file_journal;
@@ -24,6 +25,7 @@ mod summary;
 mod walk;
 
 pub use blobs::FileBlobs;
+pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
 pub use file_journal::FileJournal;
 pub use frame::{MAX_JOURNAL, MAX_PAYLOAD};

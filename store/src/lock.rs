@@ -1,15 +1,15 @@
 //! Locks between processes of one machine: `flock` on a file that is never deleted. The kernel lets go when
 //! the holder ends, however it ends. Who holds it stands in the file, for the message to the other one.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::TryLockError;
+use std::io::Read;
 use std::path::Path;
 
-use crate::durable::FILE_MODE;
+use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 
 /// The part of the holder's note that is shown.
-const NOTE_LIMIT: usize = 300;
+const NOTE_LIMIT: u64 = 300;
 
 /// Keeps other processes away from a cluster for as long as it lives.
 #[derive(Debug)]
@@ -20,21 +20,26 @@ pub struct ClusterLock {
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    _file: Box<dyn DiskFile>,
 }
 
 /// Takes the lock on `what`, and leaves a note for whoever comes next.
-pub(crate) fn take(path: &Path, what: &str, note: &str) -> Result<Lock, StoreError> {
-    let file = open(path)?;
+pub(crate) fn take(
+    disk: &dyn Disk,
+    path: &Path,
+    what: &str,
+    note: &str,
+) -> Result<Lock, StoreError> {
+    let mut file = disk.open_lock(path).map_err(StoreError::storage("open", path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let (what, holder) = (what.to_owned(), read_note(&file));
+            let (what, holder) = (what.to_owned(), read_note(file));
             return Err(StoreError::LockedBy { what, holder, path: path.to_owned() });
         }
         Err(TryLockError::Error(e)) => return Err(StoreError::storage("lock", path)(e)),
     }
-    write_note(&file, note).map_err(StoreError::storage("write", path))?;
+    write_note(file.as_mut(), note).map_err(StoreError::storage("write", path))?;
     Ok(Lock { _file: file })
 }
 
@@ -45,24 +50,17 @@ pub(crate) fn this_process() -> String {
     format!("process {} of {}@{machine}", std::process::id(), user_name())
 }
 
-fn open(path: &Path) -> Result<File, StoreError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
-    options.open(path).map_err(StoreError::storage("open", path))
+fn write_note(file: &mut dyn DiskFile, note: &str) -> std::io::Result<()> {
+    file.truncate(0)?;
+    file.write_all(note.as_bytes())
 }
 
-fn write_note(file: &File, note: &str) -> std::io::Result<()> {
-    file.set_len(0)?;
-    file.write_all_at(note.as_bytes(), 0)
-}
-
-fn read_note(file: &File) -> String {
-    let mut note = [0; NOTE_LIMIT];
-    let length = file.read_at(&mut note, 0).unwrap_or(0);
-    match note.get(..length) {
-        Some(note) if length > 0 => String::from_utf8_lossy(note).into_owned(),
+fn read_note(file: Box<dyn DiskFile>) -> String {
+    let mut note = Vec::new();
+    match file.take(NOTE_LIMIT).read_to_end(&mut note) {
+        Ok(length) if length > 0 => String::from_utf8_lossy(&note).into_owned(),
         // It has the lock and has not written its note yet.
-        Some(_) | None => "another process".into(),
+        Ok(_) | Err(_) => "another process".into(),
     }
 }
 
@@ -84,6 +82,7 @@ fn name_of(uid: u32, users: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::OsDisk;
 
     #[test]
     fn a_user_is_found_by_number() {
@@ -96,10 +95,10 @@ mod tests {
     fn the_second_one_is_told_who_holds_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = take(&path, "run x", "process 1 of anna@home").unwrap();
-        let error = take(&path, "run x", "process 2 of bob@home").unwrap_err();
+        let first = take(&OsDisk, &path, "run x", "process 1 of anna@home").unwrap();
+        let error = take(&OsDisk, &path, "run x", "process 2 of bob@home").unwrap_err();
         assert_eq!(error.to_string(), "run x is locked by process 1 of anna@home");
         drop(first);
-        assert!(take(&path, "run x", "process 2 of bob@home").is_ok());
+        assert!(take(&OsDisk, &path, "run x", "process 2 of bob@home").is_ok());
     }
 }

@@ -9,10 +9,10 @@
 //! <state dir>/index, index.lock                can be deleted at any time
 //! ```
 
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kup_core::event::Entry;
 use kup_core::id::RunId;
@@ -20,12 +20,13 @@ use kup_core::journal::NewEntry;
 use rustix::fs::Access;
 
 use crate::blobs::FileBlobs;
+use crate::disk::{Disk, OsDisk};
 use crate::durable;
 use crate::error::StoreError;
 use crate::file_journal::FileJournal;
 use crate::frame::{self, HEADER_LEN};
 use crate::hash;
-use crate::journal_file;
+use crate::journal_file::JournalFile;
 use crate::lock::{self, ClusterLock, Lock};
 use crate::resolve;
 use crate::walk::{History, Walked};
@@ -39,6 +40,7 @@ const NAME_LIMIT: usize = 64;
 /// All runs under one state directory.
 #[derive(Debug, Clone)]
 pub struct Store {
+    disk: Arc<dyn Disk>,
     state_dir: PathBuf,
 }
 
@@ -48,11 +50,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotOurs`] when others can write to it or we cannot, [`StoreError::Storage`].
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
-        durable::create_folders(state_dir).map_err(StoreError::storage("create", state_dir))?;
+        create_state_dir(&OsDisk, state_dir)?;
         check_ours(state_dir)?;
-        let store = Self { state_dir: state_dir.to_owned() };
+        Self::on(Arc::new(OsDisk), state_dir)
+    }
+
+    /// Opens the state directory on a disk, without asking whose it is. [`crate::Index`] does not know such disks.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`].
+    pub fn on(disk: Arc<dyn Disk>, state_dir: &Path) -> Result<Self, StoreError> {
+        create_state_dir(disk.as_ref(), state_dir)?;
+        let store = Self { disk, state_dir: state_dir.to_owned() };
         for folder in [store.runs_folder(), store.clusters_folder()] {
-            durable::create_folder(&folder).map_err(StoreError::storage("create", &folder))?;
+            store.create_folder(&folder)?;
         }
         Ok(store)
     }
@@ -72,13 +83,13 @@ impl Store {
             return Err(StoreError::NoFirstEntry(run.clone()));
         }
         let folder = self.run_folder(run);
-        durable::create_folder(&folder).map_err(StoreError::storage("create", &folder))?;
+        self.create_folder(&folder)?;
         let lock = self.lock_run(run)?;
-        let path = self.journal_path(run);
-        if path.try_exists().map_err(StoreError::storage("look for", &path))? {
+        let file = self.journal_file(run);
+        if self.disk.exists(&file.path).map_err(StoreError::storage("look for", &file.path))? {
             return Err(StoreError::RunExists(run.clone()));
         }
-        journal_file::begin(&path, run, first, lock)
+        file.begin(first, lock)
     }
 
     /// Takes a run over: reads and checks all of its journal, sets a torn tail aside, and opens it
@@ -92,7 +103,7 @@ impl Store {
         self.must_exist(run)?;
         let lock = self.lock_run(run)?;
         let path = self.journal_path(run);
-        let (file, walked) = journal_file::take_over(&path, run)?;
+        let (file, walked) = self.journal_file(run).take_over()?;
         let blobs = self.blobs(run);
         blobs.remove_unfinished().map_err(StoreError::storage("tidy the blobs beside", &path))?;
         let journal = FileJournal::new(file, &path, run, walked.end, lock);
@@ -112,7 +123,7 @@ impl Store {
     /// Returns the blobs of a run.
     #[must_use]
     pub fn blobs(&self, run: &RunId) -> FileBlobs {
-        FileBlobs::new(self.run_folder(run).join("blobs"))
+        FileBlobs::new(self.disk.clone(), self.run_folder(run).join("blobs"))
     }
 
     /// Lists all runs by the time they began, newest last.
@@ -122,10 +133,9 @@ impl Store {
     pub fn runs(&self) -> Result<Vec<RunId>, StoreError> {
         let folder = self.runs_folder();
         let mut runs = Vec::new();
-        for file in std::fs::read_dir(&folder).map_err(StoreError::storage("list", &folder))? {
-            let name = file.map_err(StoreError::storage("list", &folder))?.file_name();
+        for name in self.disk.list(&folder).map_err(StoreError::storage("list", &folder))? {
             if let Ok(run) = name.to_string_lossy().parse::<RunId>()
-                && self.journal_path(&run).exists()
+                && self.exists(&run)
             {
                 runs.push(run);
             }
@@ -149,7 +159,7 @@ impl Store {
     pub fn lock_cluster(&self, uid: &str, run: &RunId) -> Result<ClusterLock, StoreError> {
         let path = self.clusters_folder().join(format!("{}.lock", file_name(uid)));
         let note = format!("run {run}, {}", lock::this_process());
-        let lock = lock::take(&path, &format!("cluster {uid}"), &note)?;
+        let lock = lock::take(self.disk.as_ref(), &path, &format!("cluster {uid}"), &note)?;
         Ok(ClusterLock { _lock: lock })
     }
 
@@ -160,22 +170,36 @@ impl Store {
     }
 
     pub(crate) fn walk(&self, run: &RunId) -> Result<Walked, StoreError> {
-        journal_file::read(&self.journal_path(run), run)
+        self.journal_file(run).read()
+    }
+
+    fn journal_file<'a>(&'a self, run: &'a RunId) -> JournalFile<'a> {
+        JournalFile { disk: self.disk.as_ref(), path: self.journal_path(run), run }
     }
 
     fn must_exist(&self, run: &RunId) -> Result<(), StoreError> {
-        if self.journal_path(run).exists() { Ok(()) } else { self.resolve(run.as_str()).map(drop) }
+        if self.exists(run) { Ok(()) } else { self.resolve(run.as_str()).map(drop) }
+    }
+
+    fn exists(&self, run: &RunId) -> bool {
+        self.disk.exists(&self.journal_path(run)).unwrap_or(false)
+    }
+
+    fn create_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        durable::create_folder(self.disk.as_ref(), folder)
+            .map_err(StoreError::storage("create", folder))
     }
 
     fn lock_run(&self, run: &RunId) -> Result<Lock, StoreError> {
         let path = self.run_folder(run).join("lock");
-        lock::take(&path, &format!("run {run}"), &lock::this_process())
+        lock::take(self.disk.as_ref(), &path, &format!("run {run}"), &lock::this_process())
     }
 
     /// Returns when a run began, by its first header; runs whose header is unreadable come first.
     fn began(&self, run: &RunId) -> i64 {
         let mut header = [0; HEADER_LEN];
-        let read = File::open(self.journal_path(run)).and_then(|mut f| f.read_exact(&mut header));
+        let file = self.disk.open_to_read(&self.journal_path(run));
+        let read = file.and_then(|mut file| file.read_exact(&mut header));
         match (read, frame::read_header(&header)) {
             (Ok(()), Ok(header)) => header.time,
             (Ok(()) | Err(_), _) => i64::MIN,
@@ -193,6 +217,10 @@ impl Store {
     fn clusters_folder(&self) -> PathBuf {
         self.state_dir.join("clusters")
     }
+}
+
+fn create_state_dir(disk: &dyn Disk, state_dir: &Path) -> Result<(), StoreError> {
+    durable::create_folders(disk, state_dir).map_err(StoreError::storage("create", state_dir))
 }
 
 /// Checks that the state directory is ours alone to write: journals are believed and blobs hold secrets.
