@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use kup_tests::mutant::{MUTANTS, Mutant};
+use kup_tests::mutant::{Mutant, all};
 use kup_tests::results::Results;
 
 type Failure = Box<dyn std::error::Error>;
@@ -28,7 +28,7 @@ fn main() -> Result<ExitCode, Failure> {
     let title = "Guards taken away, one at a time";
     let mut results = Results::new("mutants", title, "cargo run -p kup-tests --bin mutants");
     let mut n_survived = 0;
-    for mutant in MUTANTS.iter().filter(wanted) {
+    for mutant in all().filter(wanted) {
         let end = fate(mutant, &copy)?;
         println!("{}: {end}", mutant.name);
         n_survived += u32::from(!end.starts_with("caught"));

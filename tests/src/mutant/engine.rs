@@ -1,0 +1,86 @@
+//! The guards of the engine.
+
+use super::Mutant;
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "intent",
+        guard: "the intent before an effect",
+        file: "core/src/engine.rs",
+        from: "                self.append(vec![Event::AttemptStarted(started)]).await?;\n                Doing::Execute",
+        to: "                drop(started);\n                Doing::Execute",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "journal-first",
+        guard: "the journal being written before its entries are believed",
+        file: "core/src/engine.rs",
+        from: "        let written = self.journal.append(entries).await.map_err(EngineError::Append)?;\n        self.state = next;",
+        to: "        self.state = next;\n        let written = self.journal.append(entries).await.unwrap_or_default();",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "observe-lost",
+        guard: "a look at the world after an attempt was lost",
+        file: "core/src/state/step.rs",
+        from: "            self.open = None;\n            self.state = StepState::Pending;\n        }\n        Ok(())\n    }\n\n    fn end(",
+        to: "            self.open = None;\n            self.state = StepState::Observed(Found::Before { what: String::new() });\n        }\n        Ok(())\n    }\n\n    fn end(",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "settle",
+        guard: "the question what became of an attempt, before its outcome is waited for",
+        file: "core/src/decide.rs",
+        from: "                None => Action::Settle,\n                Some(_) => Action::Attach,",
+        to: "                None | Some(_) => Action::Attach,",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "undo-first",
+        guard: "what an undo needs being kept before the first attempt",
+        file: "core/src/decide.rs",
+        from: "record.prepared.is_none() && step.undo_of.is_none()",
+        to: "false",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "undo-first-fold",
+        guard: "the fold refusing an attempt whose undo is not prepared",
+        file: "core/src/state/step.rs",
+        from: "if self.prepared.is_none() && !is_undo {",
+        to: "if false && !is_undo {",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "gates",
+        guard: "the gates before the first effect",
+        file: "core/src/decide.rs",
+        from: "    if let Some(decision) = gates(state) {",
+        to: "    if let Some(decision) = gates(state).filter(|_| false) {",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "one-at-a-time",
+        guard: "the limit of stages side by side",
+        file: "core/src/decide.rs",
+        from: "under_way >= wave.max_parallel as usize",
+        to: "under_way >= usize::MAX",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "look-again",
+        guard: "a resume looking at the world again",
+        file: "core/src/state.rs",
+        from: "                record.state = StepState::Pending;",
+        to: "                record.looks = 0;",
+        tests: "-p kup-core --test it",
+    },
+    Mutant {
+        name: "newer-journal",
+        guard: "the refusal to go on with events of a newer kup",
+        file: "core/src/engine.rs",
+        from: "if let Some((seq, _)) = state.opaque.first() {",
+        to: "if let Some((seq, _)) = state.opaque.first().filter(|_| false) {",
+        tests: "-p kup-core --test it",
+    },
+];
