@@ -16,16 +16,27 @@ pub(crate) fn create_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     sync_parent(disk, path)
 }
 
-/// Makes sure that a folder anywhere is there, with all above it. Those that were there are left alone.
+/// Makes sure that a folder anywhere is there, with all above it.
 pub(crate) fn create_folders(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     let mut missing = Vec::new();
     for folder in path.ancestors().filter(|folder| !folder.as_os_str().is_empty()) {
         if disk.exists(folder)? {
+            sync_found(disk, folder)?;
             break;
         }
         missing.push(folder);
     }
     missing.into_iter().rev().try_for_each(|folder| create_folder(disk, folder))
+}
+
+/// Puts the name of a folder that was there on stable storage: it may come from a process that was killed before it
+/// did. Those above it do not, because it would have been made after them. Where we may not read the folder around it, we have
+/// not made it.
+fn sync_found(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    match sync_parent(disk, folder) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Puts a file's own name on stable storage.

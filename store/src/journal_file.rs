@@ -94,8 +94,11 @@ fn open_synced(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
     let mut file = disk.open_to_append(path)?;
     file.sync_all()?;
     durable::sync_parent(disk, path)?;
-    if let Err(error) = file.forget_cached() {
-        tracing::debug!(%error, "this file system reads the journal from memory");
+    match file.forget_cached() {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::debug!(%error, "this file system reads the journal from memory");
+        }
+        forgotten => forgotten?,
     }
     Ok(file)
 }

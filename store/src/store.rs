@@ -85,11 +85,10 @@ impl Store {
         let folder = self.run_folder(run);
         self.create_folder(&folder)?;
         let lock = self.lock_run(run)?;
-        let file = self.journal_file(run);
-        if self.disk.exists(&file.path).map_err(StoreError::storage("look for", &file.path))? {
+        if self.exists(run)? {
             return Err(StoreError::RunExists(run.clone()));
         }
-        file.begin(first, lock)
+        self.journal_file(run).begin(first, lock)
     }
 
     /// Takes a run over: reads and checks all of its journal, sets a torn tail aside, and opens it
@@ -126,7 +125,8 @@ impl Store {
         FileBlobs::new(self.disk.clone(), self.run_folder(run).join("blobs"))
     }
 
-    /// Lists all runs by the time they began, newest last.
+    /// Lists all runs by the time they began, newest last. One whose journal cannot be looked at is among them: it
+    /// may be unfinished, and whoever reads it is told what is wrong.
     ///
     /// # Errors
     /// [`StoreError::Storage`].
@@ -135,7 +135,7 @@ impl Store {
         let mut runs = Vec::new();
         for name in self.disk.list(&folder).map_err(StoreError::storage("list", &folder))? {
             if let Ok(run) = name.to_string_lossy().parse::<RunId>()
-                && self.exists(&run)
+                && self.exists(&run).unwrap_or(true)
             {
                 runs.push(run);
             }
@@ -178,11 +178,12 @@ impl Store {
     }
 
     fn must_exist(&self, run: &RunId) -> Result<(), StoreError> {
-        if self.exists(run) { Ok(()) } else { self.resolve(run.as_str()).map(drop) }
+        if self.exists(run)? { Ok(()) } else { self.resolve(run.as_str()).map(drop) }
     }
 
-    fn exists(&self, run: &RunId) -> bool {
-        self.disk.exists(&self.journal_path(run)).unwrap_or(false)
+    fn exists(&self, run: &RunId) -> Result<bool, StoreError> {
+        let path = self.journal_path(run);
+        self.disk.exists(&path).map_err(StoreError::storage("look for", &path))
     }
 
     fn create_folder(&self, folder: &Path) -> Result<(), StoreError> {
