@@ -10,6 +10,7 @@
 mod cli;
 mod cli_program;
 mod cluster_contract;
+mod doctor;
 mod frame_kills;
 mod host_contract;
 mod kill;
