@@ -157,6 +157,14 @@ pub fn intents_from<'a>(left: &'a Leftovers, run: &str, seq: Seq) -> Vec<&'a Lef
     left.attempts.iter().filter(names_it).collect()
 }
 
+/// Returns a unit of a run that is at work, or waits for its turn: it may still leave an intent.
+#[must_use]
+pub fn unit_at_work<'a>(left: &'a Leftovers, run: &str) -> Option<&'a str> {
+    let prefix = format!("kup-{run}-");
+    let mut units = left.units.iter().filter(|(_, state)| is_alive(state));
+    units.find(|(unit, _)| unit.starts_with(&prefix)).map(|(unit, _)| unit.as_str())
+}
+
 /// Returns the epoch in an owner's record of this run.
 #[must_use]
 pub fn epoch_of(left: &Leftovers, run: &str) -> Option<Epoch> {

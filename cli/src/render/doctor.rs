@@ -70,9 +70,14 @@ impl Line {
         line.remedy(format!("`kup doctor {run}--nodes` asks them")).at("nodes")
     }
 
-    /// Returns the line for a cluster or a run whose nodes cannot be asked at all.
-    pub(crate) fn unreachable(place: &str, why: &str) -> Self {
-        Self::problem(why).at(place)
+    /// Returns the line for nodes that cannot be asked at all.
+    pub(crate) fn nodes_out_of_reach(why: &str) -> Self {
+        Self::problem(format!("they cannot be asked: {why}")).at("nodes")
+    }
+
+    /// Returns the line for an API server that does not answer, which is usual while a run is at work.
+    pub(crate) fn cordons_unknown(why: &str) -> Self {
+        Self::note(format!("cordons could not be looked at: {why}")).at("API server")
     }
 }
 

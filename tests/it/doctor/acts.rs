@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use serde_json::json;
+
+use crate::cli_program::Home;
 use crate::doctor::bench::{Bench, On, frames};
 use crate::doctor::cases::{nonsense, world};
 
@@ -63,6 +66,9 @@ fn as_long_as_a_node_is_silent_nothing_is_set_aside() {
     world(&bench).cut("w1").unwrap();
     refuses(&bench, "doctor RUN --repair -y", (9, "w1 does not say whether anything came of it"));
     world(&bench).mend("w1").unwrap();
+    bench.attempt("cp1", |attempt| attempt["state"] = json!({"Running": []}));
+    refuses(&bench, "doctor RUN --repair -y", (8, "is at work on cp1"));
+    bench.attempt("cp1", |attempt| attempt["state"] = json!({"Ended": 0}));
     bench.owner("w1", &bench.run, 3);
     refuses(&bench, "doctor RUN --repair -y", (12, "more than one entry is lost"));
 }
@@ -81,6 +87,8 @@ fn an_index_is_made_anew_unless_somebody_has_it() {
     nonsense(&bench);
     let index = kup_store::Index::take(&bench.path("")).unwrap();
     refuses(&bench, "doctor --rebuild-index", (8, "the index is locked by process"));
+    let said = bench.kup("doctor").stdout;
+    assert!(said.contains("note     index: it was not looked at: process "), "{said}");
     drop(index);
     let ran = bench.kup("doctor --rebuild-index");
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
@@ -114,6 +122,21 @@ fn what_an_unfinished_run_left_is_its_own() {
     let bench = Bench::new(On::Paused);
     bench.write("runs/RUN/blobs/.unfinished-a", "half");
     refuses(&bench, "doctor RUN --clean -y", (2, "is not over"));
+}
+
+#[test]
+fn a_run_at_work_is_healthy_whenever_it_is_looked_at() {
+    let home = Home::new();
+    let mut child = home.spawn("start v1.36.2 --cluster sim:1x1@v1.35.6 -y");
+    let mut n_looks = 0;
+    while child.try_wait().unwrap().is_none() {
+        let ran = home.run("doctor --nodes");
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("\n0 problems, "), "{}", ran.stdout);
+        n_looks += 1;
+    }
+    assert!(n_looks > 5, "it was looked at {n_looks} times");
+    assert_eq!(child.wait().unwrap().code(), Some(0), "a look has disturbed it");
 }
 
 #[test]

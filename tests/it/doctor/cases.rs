@@ -55,9 +55,9 @@ fn folders() -> Vec<Case> {
 fn foreign_names(it: &Bench) {
     it.write("notes.txt", "");
     fs::create_dir(it.path("plan-x")).unwrap();
-    fs::create_dir(it.path("runs/20261125-unb0rn1")).unwrap();
-    it.mode("runs/20261125-unb0rn1", 0o700);
-    it.write("runs/20261125-unb0rn1/journal.new", "half");
+    fs::create_dir(it.path("runs/20200101-unb0rn1")).unwrap();
+    it.mode("runs/20200101-unb0rn1", 0o700);
+    it.write("runs/20200101-unb0rn1/journal.new", "half");
     it.write("runs/RUN/journal.new", "half");
     it.write("runs/RUN/journal.torn.77", "seven");
     fs::rename(it.path("runs/RUN/lock"), it.path("lock")).unwrap();
@@ -230,6 +230,11 @@ fn state(it: &Bench, state: &Value) {
 fn clusters() -> Vec<Case> {
     vec![
         case(("cut off", "a node"), |it| world(it).cut("w1").unwrap(), (On::Finished, NODES)),
+        case(
+            ("emptied", "a journal that was to tell where nodes are"),
+            |it| it.write("runs/RUN/journal", ""),
+            (On::Finished, NODES),
+        ),
         case(
             ("removed", "the simulated cluster"),
             |it| fs::remove_dir_all(it.path("runs/RUN/sim")).unwrap(),

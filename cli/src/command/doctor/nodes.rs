@@ -21,15 +21,17 @@ pub(super) type Answers = Vec<(String, Result<Leftovers, String>)>;
 /// Asks the nodes of one run, or of all clusters.
 pub(super) async fn look(state_dir: &Path, only: Option<&RunId>) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (run, started) in newest_runs(state_dir, only) {
+    let newest = newest_runs(state_dir, only);
+    if let (Some(run), true) = (only, newest.is_empty()) {
+        let why = format!("the journal of run {run} does not tell where they are");
+        lines.push(Line::nodes_out_of_reach(&why));
+    }
+    for (run, started) in newest {
         match connected(state_dir, &run, &started).await {
             Ok(connected) => {
                 lines.extend(look_at(state_dir, &connected, (&started, only)).await);
             }
-            Err(error) => lines.push(Line::unreachable(
-                "nodes",
-                &format!("they cannot be asked as run {run} did: {}", error.in_one_line()),
-            )),
+            Err(error) => lines.push(Line::nodes_out_of_reach(&error.in_one_line())),
         }
     }
     lines
@@ -98,17 +100,13 @@ async fn look_at(
             Ok(left) => leftover::judge(&left, &pasts, only.map(RunId::as_str)),
             Err(why) => vec![Leftover::Silent { why }],
         };
-        lines.extend(found.iter().map(|found| node_line(&format!("node {node}"), found)));
+        lines.extend(found.iter().map(|found| node_line(&node, found)));
     }
     match cordons {
         Ok(nodes) => lines.extend(nodes.iter().filter_map(|node| {
             Some(node_line(&node.name, &leftover::judge_cordon(node, &pasts)?))
         })),
-        Err(error) => {
-            let why =
-                format!("cordons could not be looked at: {}", CliError::from(error).in_one_line());
-            lines.push(Line::unreachable("API server", &why));
-        }
+        Err(error) => lines.push(Line::cordons_unknown(&CliError::from(error).in_one_line())),
     }
     lines
 }

@@ -3,7 +3,7 @@
 
 use kup_core::event::RunStarted;
 use kup_core::id::{Epoch, RunId};
-use kup_steps::leftover::{epoch_of, intents_from};
+use kup_steps::leftover::{epoch_of, intents_from, unit_at_work};
 use kup_store::Repair;
 
 use super::nodes::{self, Answers};
@@ -52,6 +52,10 @@ fn must_be_without_trace(
             return Err(refused(Exit::Damaged, why).hint(format!(
                 "a resume would not know of that attempt; look for another copy of the journal, or see with `kup history` and on {node} what was done"
             )));
+        }
+        if let Some(unit) = unit_at_work(left, run.as_str()) {
+            let why = format!("unit {unit} is at work on {node}");
+            return Err(refused(Exit::Locked, why).hint("let it end, then try again"));
         }
         // The damaged entry may be the first of one more process, and not of two.
         if let Some(epoch) = epoch_of(left, run.as_str()).filter(|it| it.0 > last_epoch.0 + 1) {

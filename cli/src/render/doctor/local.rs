@@ -55,9 +55,8 @@ fn folder(what: &AboutFolder, path: &str, is_root: bool) -> Line {
             Line::problem(format!("it cannot be looked at: {why}"))
         }
         AboutFolder::Unknown => Line::note("kup makes nothing of this name"),
-        AboutFolder::Scratch => {
-            Line::note("a `kup plan` was killed and left it").remedy(format!("`rm -r {path}`"))
-        }
+        AboutFolder::Scratch => Line::note("a `kup plan` is at work, or was killed")
+            .remedy(format!("`rm -r {path}`, if none is at work")),
     }
 }
 
@@ -95,7 +94,7 @@ fn journal(what: &AboutJournal, run: &str, path: &str) -> Line {
         ))
         .remedy("go on with the kup that wrote it"),
         AboutJournal::Unborn => Line::note("a run that was not born; nothing came of it")
-            .remedy(format!("`rm -r {path}`")),
+            .remedy(format!("`rm -r {path}`, if no `kup start` is at work")),
         AboutJournal::SetAside { bytes } => {
             Line::ok(format!("{} that were set aside and are kept", size(*bytes)))
         }

@@ -9,6 +9,7 @@ const LOST_HISTORY: &str = "a part of the history is lost: do not resume; look f
 
 /// Returns a finding on a node as a line.
 pub(crate) fn line(node: &str, found: &Leftover) -> Line {
+    let place = format!("node {node}");
     let line = match found {
         Leftover::Silent { why } => Line::problem(why.clone()),
         Leftover::Clean { backups_kib } => {
@@ -61,7 +62,7 @@ pub(crate) fn line(node: &str, found: &Leftover) -> Line {
                 .remedy(format!("`kubectl annotate node {node} kup.dev/cordoned-by-`"))
         }
     };
-    line.at(node)
+    line.at(place)
 }
 
 fn whose(is_over: bool) -> &'static str {
