@@ -2,6 +2,8 @@
 //! units that nobody waits for. Pure but for [`ask`]; what to do about it is said by the command line.
 
 mod past;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@
 //!
 //! A lock is tried for a moment to learn whether it is held. Whoever wants it in that moment is told so, and tries again.
 
+mod blobs;
 mod condition;
 mod journal;
 mod run;
@@ -12,7 +13,7 @@ mod scan;
 use std::path::{Path, PathBuf};
 
 use kup_core::event::Entry;
-use kup_core::id::{BlobId, RunId};
+use kup_core::id::RunId;
 
 pub use self::condition::{AboutBlob, AboutFolder, AboutIndex, AboutJournal, AboutLock, Condition};
 use self::scan::Scan;
@@ -130,11 +131,6 @@ pub struct Readable {
 #[must_use]
 pub fn read(state_dir: &Path, run: &RunId) -> Readable {
     journal::read(state_dir, run)
-}
-
-/// Returns where a blob lies, seen from the state directory.
-fn blob_place(run: &RunId, blob: &BlobId) -> String {
-    format!("{RUNS}/{run}/blobs/{}", blob.as_str())
 }
 
 impl Finding {

@@ -4,6 +4,7 @@
 mod acts;
 mod bench;
 mod cases;
+mod script;
 
 use kup_tests::results::Results;
 
@@ -36,7 +37,7 @@ fn every_finding_has_its_words_and_its_exit_code() {
     let wrong: Vec<_> = said.zip(golden).filter(|(said, golden)| said != golden).collect();
     assert!(wrong.is_empty(), "{}", wrong.iter().map(|(said, _)| *said).collect::<String>());
     assert_eq!(
-        results.n_cases() as usize,
+        usize::try_from(results.n_cases()).unwrap(),
         include_str!("doctor/golden.txt").matches("### ").count()
     );
     results.write().unwrap();

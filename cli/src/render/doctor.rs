@@ -138,12 +138,12 @@ fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// Returns `17 bytes`, `12 KiB`, `3.4 MiB`.
+/// Returns `17 bytes`, `12 KiB`, `34 MiB`.
 fn size(bytes: u64) -> String {
     match bytes {
         1 => "1 byte".to_owned(),
-        0..10_240 => format!("{bytes} bytes"),
-        10_240..10_485_760 => format!("{} KiB", bytes / 1024),
+        0..1024 => format!("{bytes} bytes"),
+        1024..10_485_760 => format!("{} KiB", bytes / 1024),
         _ => format!("{} MiB", bytes / 1_048_576),
     }
 }

@@ -79,6 +79,12 @@ impl Past {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn with_attempt((name, seq): (&str, Seq), is_settled: bool) -> Self {
+        let attempts = BTreeMap::from([(name.to_owned(), (seq, is_settled))]);
+        Self { attempts, ..Self::default() }
+    }
+
     fn settle(&mut self, attempt: &str) {
         if let Some((_, is_settled)) = self.attempts.get_mut(attempt) {
             *is_settled = true;

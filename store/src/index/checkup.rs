@@ -77,3 +77,46 @@ fn compare(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use kup_core::clock::Timestamp;
+    use kup_core::event::{Event, Outcome, RunFinished};
+    use kup_core::journal::NewEntry;
+
+    use super::super::{Index, Record};
+    use super::*;
+    use crate::store::Store;
+    use crate::summary;
+
+    fn entry() -> NewEntry {
+        let finished = RunFinished { outcome: Outcome::Abandoned, reason: String::new() };
+        NewEntry { time: Timestamp(1), since_boot: 1, event: Event::RunFinished(finished) }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_found_if_it_would_be_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, run) = (Store::open(dir.path()).unwrap(), "20261123-k3f9x2a".parse().unwrap());
+        store.create(&run, vec![entry()]).map(drop).unwrap();
+        let truth = |run: &RunId| {
+            let walked = store.walk(run).ok()?;
+            Some(summary::summarize(run, &walked.entries))
+        };
+        let look = || look(dir.path(), &truth);
+        assert_eq!(look(), [(None, AboutIndex::Absent.into())]);
+
+        let index = Index::open(dir.path());
+        index.summaries(&store).unwrap();
+        assert!(matches!(look()[..], [(None, Condition::Index(AboutIndex::InUse { .. }))]));
+        let wrong = summary::unreadable(&run, "made up".into());
+        let walked = store.walk(&run).unwrap();
+        index.shelf.as_ref().unwrap().put(&run, &Record::new(&walked, wrong));
+        drop(index);
+        assert_eq!(look(), [(Some(run.clone()), AboutIndex::Wrong.into())]);
+
+        // A journal that has grown makes the record one that nobody believes.
+        store.resume(&run).unwrap().0.append_now(vec![entry()]).unwrap();
+        assert_eq!(look(), [(None, AboutIndex::Agrees { runs: 1 }.into())]);
+    }
+}
