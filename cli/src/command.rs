@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod abandon;
+mod doctor;
 mod gates;
 mod history;
 mod logs;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::History(args) => history::run(global, &args),
         Command::Show(args) => show::run(global, &args),
         Command::Logs(args) => logs::run(global, &args).await,
+        Command::Doctor(args) => doctor::run(global, &args).await,
         Command::Version => version(global.output),
     }
 }

@@ -97,6 +97,19 @@ pub(crate) async fn connect(
     Ok(Connected { cluster: Arc::new(api), reach, sim: None })
 }
 
+/// Connects to what must be there already.
+pub(crate) async fn connect_existing(
+    reach: Reach,
+    sim_dir: &Path,
+    clock: Arc<dyn Clock>,
+) -> Result<Connected, CliError> {
+    if reach.kind == SIM && !sim_dir.exists() {
+        let message = format!("the simulated cluster in {} is gone", sim_dir.display());
+        return Err(CliError::unchanged(Exit::Api, message));
+    }
+    connect(reach, sim_dir, clock).await
+}
+
 fn simulated(reach: &Reach, dir: &Path, clock: Arc<dyn Clock>) -> Result<SimWorld, CliError> {
     let failed = |e: &dyn std::error::Error| {
         CliError::unchanged(

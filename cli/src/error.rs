@@ -1,6 +1,7 @@
 //! Exit codes, and errors as operators read them: what, why, what to type, and what the world looks like now.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use kup_core::engine::EngineError;
@@ -87,6 +88,18 @@ impl CliError {
         self
     }
 
+    pub(crate) fn cause(mut self, cause: String) -> Self {
+        self.causes.push(cause);
+        self
+    }
+
+    /// Returns message and causes, for where an error is one finding among others.
+    pub(crate) fn in_one_line(&self) -> String {
+        let parts: Vec<&str> =
+            std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect();
+        parts.join(": ")
+    }
+
     /// Prints the error; the only place that does.
     pub(crate) fn print(&self) {
         eprintln!("Error: {}", self.message);
@@ -123,17 +136,29 @@ impl From<StoreError> for CliError {
             StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. } => {
                 made(Exit::Usage).hint("`kup history` lists the runs")
             }
-            StoreError::Damaged { path, .. } => made(Exit::Damaged).hint(format!(
-                "keep a copy of {} before you do anything; kup does not go on with a journal that it cannot believe",
+            StoreError::Damaged { path, .. } => made(Exit::Damaged).hint(see_doctor(path)),
+            StoreError::Irreparable { path, .. } => made(Exit::Damaged).hint(format!(
+                "put {} back from a copy, and keep what is there now",
                 path.display()
             )),
-            StoreError::NotOurs { .. } => made(Exit::Usage).hint("name another one with --state-dir"),
+            StoreError::NotDamaged(run) => made(Exit::Usage)
+                .hint(format!("`kup doctor {run}` says what is wrong, if anything is")),
+            StoreError::NotOurs { .. } => {
+                made(Exit::Usage).hint("name another one with --state-dir")
+            }
             StoreError::Storage { .. }
             | StoreError::RunExists(_)
             | StoreError::NoFirstEntry(_)
             | StoreError::CannotBegin { .. } => made(Exit::Unexpected),
         }
     }
+}
+
+/// kup does not go on with a journal that it cannot believe.
+fn see_doctor(journal: &Path) -> String {
+    let run = journal.parent().and_then(Path::file_name).unwrap_or_default();
+    let (run, journal) = (run.display(), journal.display());
+    format!("`kup doctor {run}` says what can be done; keep a copy of {journal} before anything is")
 }
 
 impl From<ConnectError> for CliError {

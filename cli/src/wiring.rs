@@ -34,10 +34,7 @@ pub(crate) struct Session {
 impl Session {
     /// Opens the state directory, making it where it is not there.
     pub(crate) fn open(global: &Global) -> Result<Self, CliError> {
-        let state_dir = match &global.state_dir {
-            Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
-            None => default_state_dir()?,
-        };
+        let state_dir = state_dir(global)?;
         let store = Store::open(&state_dir)?;
         Ok(Self { state_dir, store, clock: Arc::new(SystemClock), operator: operator() })
     }
@@ -96,7 +93,16 @@ impl Session {
                 format!("the journal of run {run} does not make sense"),
             )
             .because(&error)
+            .hint(format!("`kup doctor {run}` says what can be done"))
         })
+    }
+}
+
+/// Returns where the state directory is, whether it is there or not.
+pub(crate) fn state_dir(global: &Global) -> Result<PathBuf, CliError> {
+    match &global.state_dir {
+        Some(path) => Ok(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        None => default_state_dir(),
     }
 }
 

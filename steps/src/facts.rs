@@ -10,10 +10,12 @@ use crate::script::{self, Script};
 use self::reply::Lines;
 
 mod kubelet;
+mod leftovers;
 mod reply;
 mod view;
 
 pub use kubelet::{KubeletProcess, KubeletState};
+pub use leftovers::{LeftAttempt, Leftovers, Trace};
 
 /// What installs packages on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

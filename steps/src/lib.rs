@@ -13,6 +13,7 @@ pub mod facts;
 pub mod gate;
 pub mod host;
 pub mod inventory;
+pub mod leftover;
 pub mod package;
 pub mod planner;
 pub mod rollback;

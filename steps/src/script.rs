@@ -41,6 +41,8 @@ scripts! {
     CONTROL_PLANE = "control-plane";
     /// Asks: the kubelet's program, process and files. Prints `key=value` lines.
     KUBELET = "kubelet";
+    /// Asks: owner, units, attempts and backups that kup has left, of all runs. Prints `key=value` lines.
+    LEFTOVERS = "leftovers";
     /// Asks: what `kubeadm upgrade plan` says of a version. Args: version, further flags.
     UPGRADE_PLAN = "upgrade-plan";
     /// Asks: the bytes of files and folders as a tar. Args: absolute paths; missing ones are left out.

@@ -33,6 +33,7 @@ mod folder;
 mod host;
 mod kubeadm;
 mod kubelet;
+mod leftovers;
 mod machine;
 mod picture;
 mod pods;

@@ -145,7 +145,7 @@ fn same_cluster(expected: &ClusterIdentity, found: &ClusterIdentity) -> Result<(
 }
 
 /// Compares a machine with its machine-id and SSH host key.
-fn same_machine(
+pub(crate) fn same_machine(
     expected: &MachineIdentity,
     (machine_id, host_key): (&str, &str),
 ) -> Result<(), ActivityError> {

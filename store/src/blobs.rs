@@ -16,7 +16,7 @@ use crate::durable;
 use crate::hash;
 
 /// How the names of unfinished files begin.
-const UNFINISHED: &str = ".unfinished-";
+pub(crate) const UNFINISHED: &str = ".unfinished-";
 
 /// How many unfinished files of one blob may be there, left behind or being written.
 const UNFINISHED_LIMIT: u32 = 100;

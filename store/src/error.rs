@@ -7,6 +7,8 @@ use kup_core::id::RunId;
 use kup_core::journal::AppendError;
 use thiserror::Error;
 
+use crate::damage::Irreparable;
+
 /// Says why the store did not do what was asked.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -80,6 +82,21 @@ pub enum StoreError {
         /// Which check failed.
         what: String,
     },
+    /// The journal is damaged, and not so that its end could be set aside.
+    #[error("entry {seq} at byte {offset} of journal {} cannot be set aside: {why}", path.display())]
+    Irreparable {
+        /// The journal's file.
+        path: PathBuf,
+        /// Where the frame begins.
+        offset: u64,
+        /// Which entry should be there.
+        seq: u64,
+        /// Why not.
+        why: Irreparable,
+    },
+    /// The journal has no damage.
+    #[error("the journal of run {0} is not damaged")]
+    NotDamaged(RunId),
 }
 
 impl StoreError {

@@ -1,9 +1,15 @@
-//! SHA-256, in the three shapes in which the store needs it.
+//! SHA-256, in the shapes in which the store needs it.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 use std::str::FromStr;
 
 use kup_core::id::{BlobId, InvalidId};
 use sha2::{Digest, Sha256};
+
+/// How much of a file is in memory at once, in bytes.
+const PIECE: usize = 1 << 20;
 
 /// Returns the SHA-256 of some bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -12,8 +18,28 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// Returns the SHA-256 of some bytes in 64 hexadecimal digits.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&sha256(bytes))
+}
+
+/// Returns the SHA-256 of a file, which may be a large one, in hexadecimal, and its length.
+pub(crate) fn of_file(path: &Path) -> io::Result<(String, u64)> {
+    let mut file = BufReader::with_capacity(PIECE, File::open(path)?);
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    loop {
+        let piece = file.fill_buf()?;
+        if piece.is_empty() {
+            return Ok((hex(&hasher.finalize()), length));
+        }
+        hasher.update(piece);
+        let n_read = piece.len();
+        length += n_read as u64;
+        file.consume(n_read);
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
     use std::fmt::Write;
-    sha256(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing into a string cannot fail.
         write!(hex, "{byte:02x}").ok();
         hex

@@ -6,6 +6,8 @@
 //! snapshots (it would take them for finished ones and never open again), read through once, and moved
 //! aside when anything is wrong. Its panics end here, too.
 
+pub(crate) mod checkup;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -23,6 +25,11 @@ use crate::lock::{self, Lock};
 use crate::store::Store;
 use crate::summary::{self, RunSummary};
 use crate::walk::Walked;
+
+/// The index's files in a state directory.
+pub(crate) const FOLDER: &str = "index";
+pub(crate) const LOCK: &str = "index.lock";
+pub(crate) const UNUSABLE: &str = "index.unusable";
 
 /// The tree of summaries. What is in it changes with its name.
 const TREE: &str = "summary-1";
@@ -58,14 +65,20 @@ impl Index {
     /// one reads the journals instead.
     #[must_use]
     pub fn open(state_dir: &Path) -> Self {
-        let path = state_dir.join("index.lock");
-        match lock::take(&OsDisk, &path, "index", &lock::this_process()) {
-            Ok(lock) => Self { shelf: open_or_renew(&state_dir.join("index"), lock) },
-            Err(error) => {
-                tracing::debug!(%error, "reading the journals without the index");
-                Self { shelf: None }
-            }
-        }
+        Self::take(state_dir).unwrap_or_else(|error| {
+            tracing::debug!(%error, "reading the journals without the index");
+            Self { shelf: None }
+        })
+    }
+
+    /// Opens the index for whoever cannot do without.
+    ///
+    /// # Errors
+    /// [`StoreError::LockedBy`] while another process has it, [`StoreError::Storage`].
+    pub fn take(state_dir: &Path) -> Result<Self, StoreError> {
+        let path = state_dir.join(LOCK);
+        let lock = lock::take(&OsDisk, &path, "the index", &lock::this_process())?;
+        Ok(Self { shelf: open_or_renew(&state_dir.join(FOLDER), lock) })
     }
 
     /// Returns all runs in one line each, newest last.

@@ -1,4 +1,4 @@
-//! A journal as a file: how it is born, opened again, read, and how its torn end is set aside. What
+//! A journal as a file: how it is born, opened again, read, and how its end is set aside where it is torn, or damaged. What
 //! its bytes mean is said by `walk`.
 
 use std::io::{self, Read};
@@ -8,6 +8,7 @@ use kup_core::event::Entry;
 use kup_core::id::RunId;
 use kup_core::journal::NewEntry;
 
+use crate::damage;
 use crate::disk::{Disk, DiskFile};
 use crate::durable;
 use crate::error::StoreError;
@@ -16,8 +17,8 @@ use crate::frame::MAX_JOURNAL;
 use crate::lock::Lock;
 use crate::walk::{self, End, Walked};
 
-/// How many torn ends of one place are kept.
-const TORN_LIMIT: u32 = 100;
+/// How many ends of one place are kept.
+const KEPT_LIMIT: u32 = 100;
 
 /// Where the journal of a run is, or will be.
 #[derive(Debug)]
@@ -48,17 +49,34 @@ impl JournalFile<'_> {
 
     /// Opens a journal for appending, with its torn end set aside. Only for the holder of the run's lock.
     pub(crate) fn take_over(&self) -> Result<(Box<dyn DiskFile>, Walked), StoreError> {
+        let (mut file, bytes) = self.open()?;
+        let walked = self.walk(&bytes)?;
+        if walked.torn_bytes > 0 {
+            self.set_end_aside(file.as_mut(), ("torn", walked.end.offset), &bytes)
+                .map_err(StoreError::storage("set aside the torn end of", &self.path))?;
+        }
+        Ok((file, walked))
+    }
+
+    /// Opens a journal and reads what the disk has of it. Only for the holder of the run's lock.
+    pub(crate) fn open(&self) -> Result<(Box<dyn DiskFile>, Vec<u8>), StoreError> {
         let Self { disk, path, .. } = self;
         let mut file = open_synced(*disk, path).map_err(StoreError::storage("open", path))?;
         let bytes = read_limited(file.as_mut()).map_err(StoreError::storage("read", path))?;
-        let walked = self.walk(&bytes)?;
-        if walked.torn_bytes > 0 {
-            let end = walked.end.offset;
-            keep_torn(*disk, path, end, &bytes)
-                .and_then(|()| cut_off(file.as_mut(), end))
-                .map_err(StoreError::storage("set aside the torn end of", path))?;
-        }
-        Ok((file, walked))
+        Ok((file, bytes))
+    }
+
+    /// Keeps the bytes from an offset on in a file of their own, named by `kind` and offset, and only then takes them off the journal.
+    /// Returns that file.
+    pub(crate) fn set_end_aside(
+        &self,
+        file: &mut dyn DiskFile,
+        (kind, offset): (&str, u64),
+        bytes: &[u8],
+    ) -> io::Result<PathBuf> {
+        let kept = keep(self.disk, (&self.path, kind, offset), damage::from(bytes, offset))?;
+        cut_off(file, offset)?;
+        Ok(kept)
     }
 
     /// Reads a journal and changes nothing.
@@ -112,17 +130,18 @@ fn read_limited(file: &mut dyn DiskFile) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Keeps the torn bytes in a file of their own; only then may they be taken off the journal.
-fn keep_torn(disk: &dyn Disk, path: &Path, end: u64, bytes: &[u8]) -> io::Result<()> {
-    let torn = bytes.iter().copied().skip(usize::try_from(end).unwrap_or(usize::MAX));
-    let torn: Vec<u8> = torn.collect();
-    for number in 1..=TORN_LIMIT {
-        match durable::write_new(disk, &torn_path(path, end, number), &torn) {
+/// An end of a journal: the journal's path, why its end is kept, and where that begins.
+type JournalEnd<'a> = (&'a Path, &'a str, u64);
+
+fn keep(disk: &dyn Disk, end: JournalEnd<'_>, bytes: &[u8]) -> io::Result<PathBuf> {
+    for number in 1..=KEPT_LIMIT {
+        let kept = kept_path(end, number);
+        match durable::write_new(disk, &kept, bytes) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            result => return result,
+            result => return result.map(|()| kept),
         }
     }
-    Err(io::Error::other("too many torn ends are kept beside it"))
+    Err(io::Error::other("too many ends of this place are kept beside it"))
 }
 
 fn cut_off(file: &mut dyn DiskFile, end: u64) -> io::Result<()> {
@@ -130,10 +149,10 @@ fn cut_off(file: &mut dyn DiskFile, end: u64) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Returns `journal.torn.<offset>`, and for further ones at the same place `journal.torn.<offset>.<number>`.
-fn torn_path(path: &Path, end: u64, number: u32) -> PathBuf {
+/// Returns `journal.<kind>.<offset>`, and for further ones at the same place `journal.<kind>.<offset>.<number>`.
+fn kept_path((path, kind, offset): JournalEnd<'_>, number: u32) -> PathBuf {
     match number {
-        1 => path.with_extension(format!("torn.{end}")),
-        _ => path.with_extension(format!("torn.{end}.{number}")),
+        1 => path.with_extension(format!("{kind}.{offset}")),
+        _ => path.with_extension(format!("{kind}.{offset}.{number}")),
     }
 }

@@ -3,12 +3,14 @@
 //!
 //! Reading order: [`Store`] (the folder of all runs), [`FileJournal`] (the commit point), `walk` (what
 //! is torn and what is damaged), `frame` and `codec` (the bytes, see `docs/JOURNAL_FORMAT.md`), [`FileBlobs`],
-//! [`Index`], [`Disk`] (the seam to the file system). [`MemoryStore`] and [`MemoryBlobs`] forget everything at the end; [`conformance`] is what
+//! [`Index`], [`Disk`] (the seam to the file system), [`checkup`] (what is wrong with a state directory), [`Repair`]. [`MemoryStore`] and [`MemoryBlobs`] forget everything at the end; [`conformance`] is what
 //! every journal must pass.
 
 mod blobs;
+pub mod checkup;
 mod codec;
 pub mod conformance;
+mod damage;
 mod disk;
 mod durable;
 mod error;
@@ -19,12 +21,14 @@ mod index;
 mod journal_file;
 mod lock;
 mod memory;
+mod repair;
 mod resolve;
 mod store;
 mod summary;
 mod walk;
 
 pub use blobs::FileBlobs;
+pub use damage::Irreparable;
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
 pub use file_journal::FileJournal;
@@ -32,6 +36,7 @@ pub use frame::{MAX_JOURNAL, MAX_PAYLOAD};
 pub use index::Index;
 pub use lock::ClusterLock;
 pub use memory::{MemoryBlobs, MemoryJournal, MemoryStore};
+pub use repair::Repair;
 pub use store::Store;
 pub use summary::{RunStatus, RunSummary};
 pub use walk::History;

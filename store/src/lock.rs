@@ -1,7 +1,7 @@
 //! Locks between processes of one machine: `flock` on a file that is never deleted. The kernel lets go when
 //! the holder ends, however it ends. Who holds it stands in the file, for the message to the other one.
 
-use std::fs::TryLockError;
+use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::Path;
 
@@ -41,6 +41,31 @@ pub(crate) fn take(
     }
     write_note(file.as_mut(), note).map_err(StoreError::storage("write", path))?;
     Ok(Lock { _file: file })
+}
+
+/// What a look at a lock tells.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    /// A process has it.
+    Held {
+        /// Who.
+        holder: String,
+    },
+    /// Nobody has it.
+    Free {
+        /// Who had it last.
+        last: String,
+    },
+}
+
+/// Looks whether a lock is held: it is taken for a moment, and its note stays.
+pub(crate) fn look(path: &Path) -> std::io::Result<Looked> {
+    let file = File::open(path)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Looked::Free { last: read_note(Box::new(file)) }),
+        Err(TryLockError::WouldBlock) => Ok(Looked::Held { holder: read_note(Box::new(file)) }),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// Returns how this process is named in a lock: `process 4711 of anna@workstation`.

@@ -40,7 +40,7 @@ const NAME_LIMIT: usize = 64;
 /// All runs under one state directory.
 #[derive(Debug, Clone)]
 pub struct Store {
-    disk: Arc<dyn Disk>,
+    pub(crate) disk: Arc<dyn Disk>,
     state_dir: PathBuf,
 }
 
@@ -82,13 +82,20 @@ impl Store {
         if first.is_empty() {
             return Err(StoreError::NoFirstEntry(run.clone()));
         }
-        let folder = self.run_folder(run);
-        self.create_folder(&folder)?;
+        self.make_folder(run)?;
         let lock = self.lock_run(run)?;
         if self.exists(run)? {
             return Err(StoreError::RunExists(run.clone()));
         }
         self.journal_file(run).begin(first, lock)
+    }
+
+    /// Makes the folder of a run that is still to begin, for what must lie there before it does.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`].
+    pub fn make_folder(&self, run: &RunId) -> Result<(), StoreError> {
+        self.create_folder(&self.run_folder(run))
     }
 
     /// Takes a run over: reads and checks all of its journal, sets a torn tail aside, and opens it
@@ -99,8 +106,7 @@ impl Store {
     /// [`StoreError::UnknownRun`], [`StoreError::LockedBy`], [`StoreError::Damaged`],
     /// [`StoreError::Storage`].
     pub fn resume(&self, run: &RunId) -> Result<(FileJournal, History), StoreError> {
-        self.must_exist(run)?;
-        let lock = self.lock_run(run)?;
+        let lock = self.hold(run)?;
         let path = self.journal_path(run);
         let (file, walked) = self.journal_file(run).take_over()?;
         let blobs = self.blobs(run);
@@ -173,8 +179,14 @@ impl Store {
         self.journal_file(run).read()
     }
 
-    fn journal_file<'a>(&'a self, run: &'a RunId) -> JournalFile<'a> {
+    pub(crate) fn journal_file<'a>(&'a self, run: &'a RunId) -> JournalFile<'a> {
         JournalFile { disk: self.disk.as_ref(), path: self.journal_path(run), run }
+    }
+
+    /// Takes the lock of a run that is there.
+    pub(crate) fn hold(&self, run: &RunId) -> Result<Lock, StoreError> {
+        self.must_exist(run)?;
+        self.lock_run(run)
     }
 
     fn must_exist(&self, run: &RunId) -> Result<(), StoreError> {

@@ -168,6 +168,11 @@ pub(crate) fn pause(milliseconds: u64) {
     std::thread::sleep(Duration::from_millis(milliseconds));
 }
 
+/// Returns the clock by which simulated clusters of the program under test live.
+pub(crate) fn wall_clock() -> Arc<dyn Clock> {
+    Arc::new(WallClock)
+}
+
 /// The clock by which the program under test lives.
 struct WallClock;
 

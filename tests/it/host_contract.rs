@@ -4,6 +4,7 @@
 
 use kup_core::activity::AttemptName;
 use kup_core::id::{Epoch, RunId, Seq};
+use kup_steps::facts::{Leftovers, Trace};
 use kup_steps::host::{AttemptStatus, Host, HostError, Order, Owner};
 use kup_steps::script::Script;
 
@@ -32,6 +33,7 @@ pub(crate) async fn check(host: &dyn Host, specimens: &Specimens) {
     a_late_start_is_refused(host, &run, specimens).await;
     outcomes_are_told(host, &run, specimens).await;
     a_running_attempt_is_adopted(host, &run, specimens).await;
+    what_is_left_is_told(host, &run).await;
     output_is_bounded(host, &run, specimens).await;
     arguments_arrive_unchanged(host, &run, specimens).await;
     what_is_kept_is_kept_once(host, &run, specimens).await;
@@ -102,6 +104,17 @@ async fn a_running_attempt_is_adopted(host: &dyn Host, run: &RunId, specimens: &
     assert!(matches!(status, AttemptStatus::Running { .. }), "{status:?}");
     host.start(&order).await.expect("a running attempt may be sent again");
     assert_eq!(end_of(host, &order.name).await, AttemptStatus::Ended { status: 0 });
+}
+
+async fn what_is_left_is_told(host: &dyn Host, run: &RunId) {
+    let left = Leftovers::read(host).await.unwrap();
+    let owner = left.owner.as_deref().unwrap_or_default();
+    assert!(owner.contains(&format!(" run={run} epoch=3 ")), "{owner}");
+    let of_run = || left.attempts.iter().filter(|it| it.run == run.as_str());
+    assert!(of_run().any(|it| it.name == "once.1"), "{left:?}");
+    assert!(of_run().all(|it| it.seq == Some(7) && it.trace == Trace::Ended), "{left:?}");
+    let prefix = format!("kup-{run}-");
+    assert!(!left.units.keys().any(|unit| unit.starts_with(&prefix)), "{left:?}");
 }
 
 async fn output_is_bounded(host: &dyn Host, run: &RunId, specimens: &Specimens) {

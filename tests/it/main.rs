@@ -11,6 +11,7 @@ mod cli;
 mod cli_program;
 mod cluster_contract;
 mod disk;
+mod doctor;
 mod frame_kills;
 mod host_contract;
 mod kill;

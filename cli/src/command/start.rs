@@ -38,10 +38,7 @@ pub(super) async fn run(global: &Global, args: &Start) -> Result<Exit, CliError>
 async fn agree(session: &Session, args: &Start, run: &RunId) -> Result<Option<Planned>, CliError> {
     let sim_dir = session.sim_dir(run);
     if args.upgrade.reach.cluster.is_some() {
-        let made = std::fs::create_dir_all(session.run_dir(run));
-        made.map_err(|e| {
-            CliError::unchanged(Exit::Unexpected, "cannot make the run's folder").because(&e)
-        })?;
+        session.store.make_folder(run)?;
     }
     let planned = prepare(session, &args.upgrade, (&sim_dir, args.take_over.clone())).await?;
     eprint!("{}", plan_table(&planned.plan, &planned.inventory.cluster.endpoint));

@@ -8,16 +8,15 @@ use kup_core::activity::AttemptName;
 use kup_core::id::RunId;
 
 use super::access::Access;
+use super::leftovers::{self, BACKUPS};
 use super::{Shared, SimError, asks, attempt, files};
 use crate::host::{AttemptStatus, Host, HostError, Order, Owner, Reply};
-use crate::script::Script;
+use crate::script::{self, Script};
 
 /// How long `status` waits for the end of an attempt.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(25);
-/// Where a machine keeps what kup gives it.
-const BACKUPS: &str = "/var/lib/kup/backups";
 
 /// A simulated machine as kup reaches it.
 pub(super) struct SimHost {
@@ -77,6 +76,11 @@ impl Host for SimHost {
             if machine.faults.contains_key(script.name) {
                 let status = machine.faults.remove(script.name).unwrap_or(1);
                 return Ok(asks::failed(status, "a fault of the simulation".to_owned()));
+            }
+            if script.name == script::LEFTOVERS.0 {
+                let dir = world.dir.clone();
+                let text = world.look(&self.node, |machine, _| leftovers::text(machine, &dir))?;
+                return Ok(asks::said(text));
             }
             world
                 .look(&self.node, |machine, api| asks::answer(machine, api, now, script))?

@@ -1,0 +1,120 @@
+//! What kup has left on nodes, and whether the journals know of it. Each cluster's nodes are asked once, as its newest run reaches them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use kup_core::event::{Entry, Event, RunStarted};
+use kup_core::id::RunId;
+use kup_steps::facts::Leftovers;
+use kup_steps::leftover::{self, Leftover, Past, Pasts};
+use kup_store::checkup;
+
+use crate::connect::{Connected, connect_existing};
+use crate::error::CliError;
+use crate::render::doctor::{Line, node_line};
+use crate::system::SystemClock;
+
+/// What each node of a run has answered.
+pub(super) type Answers = Vec<(String, Result<Leftovers, String>)>;
+
+/// Asks the nodes of one run, or of all clusters.
+pub(super) async fn look(state_dir: &Path, only: Option<&RunId>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let newest = newest_runs(state_dir, only);
+    if let (Some(run), true) = (only, newest.is_empty()) {
+        let why = format!("the journal of run {run} does not tell where they are");
+        lines.push(Line::nodes_out_of_reach(&why));
+    }
+    for (run, started) in newest {
+        match connected(state_dir, &run, &started).await {
+            Ok(connected) => {
+                lines.extend(look_at(state_dir, &connected, (&started, only)).await);
+            }
+            Err(error) => lines.push(Line::nodes_out_of_reach(&error.in_one_line())),
+        }
+    }
+    lines
+}
+
+/// Returns the newest run of each cluster.
+fn newest_runs(state_dir: &Path, only: Option<&RunId>) -> Vec<(RunId, RunStarted)> {
+    let runs = only.map_or_else(|| checkup::runs(state_dir), |run| vec![run.clone()]);
+    let mut newest = BTreeMap::new();
+    for run in runs {
+        if let Some(started) = started(&checkup::read(state_dir, &run).entries) {
+            newest.insert(started.cluster.uid.clone(), (run, started));
+        }
+    }
+    newest.into_values().collect()
+}
+
+/// Returns how a run began.
+pub(super) fn started(entries: &[Entry]) -> Option<RunStarted> {
+    match entries.first().map(|entry| &entry.event) {
+        Some(Event::RunStarted(started)) => Some((**started).clone()),
+        Some(_) | None => None,
+    }
+}
+
+/// Reaches a run's cluster as its first event says.
+pub(super) async fn connected(
+    state_dir: &Path,
+    run: &RunId,
+    started: &RunStarted,
+) -> Result<Connected, CliError> {
+    let sim_dir = state_dir.join("runs").join(run.as_str()).join("sim");
+    connect_existing(started.reach.clone(), &sim_dir, Arc::new(SystemClock)).await
+}
+
+/// Asks all machines of a run.
+pub(super) async fn ask(connected: &Connected, started: &RunStarted) -> Answers {
+    let machines = started.machines.iter().map(|it| (it.name.clone(), it.address.clone()));
+    let mut hosts = connected.hosts_at(machines);
+    let host = |name: &str| hosts.remove(name).map(|(_, host)| host);
+    let machines = started.machines.clone();
+    let hosts: Vec<_> = machines.iter().map(|it| it.name.as_str()).map(host).collect();
+    let answers = leftover::ask(machines.into_iter().zip(hosts).collect()).await;
+    let plain = |(node, answer): (String, Result<Leftovers, _>)| {
+        (
+            node,
+            answer
+                .map_err(|error: kup_core::activity::ActivityError| error.to_record().to_string()),
+        )
+    };
+    answers.into_iter().map(plain).collect()
+}
+
+async fn look_at(
+    state_dir: &Path,
+    connected: &Connected,
+    (started, only): (&RunStarted, Option<&RunId>),
+) -> Vec<Line> {
+    let answers = ask(connected, started).await;
+    let cordons = connected.cluster.nodes().await;
+    // Read after the nodes have answered: what is an intent there now is in its journal by now.
+    let pasts = pasts(state_dir);
+    let mut lines = Vec::new();
+    for (node, answer) in answers {
+        let found = match answer {
+            Ok(left) => leftover::judge(&left, &pasts, only.map(RunId::as_str)),
+            Err(why) => vec![Leftover::Silent { why }],
+        };
+        lines.extend(found.iter().map(|found| node_line(&node, found)));
+    }
+    match cordons {
+        Ok(nodes) => lines.extend(nodes.iter().filter_map(|node| {
+            Some(node_line(&node.name, &leftover::judge_cordon(node, &pasts)?))
+        })),
+        Err(error) => lines.push(Line::cordons_unknown(&CliError::from(error).in_one_line())),
+    }
+    lines
+}
+
+fn pasts(state_dir: &Path) -> Pasts {
+    let past = |run: RunId| {
+        let read = checkup::read(state_dir, &run);
+        (run.to_string(), Past::of(&read.entries, read.is_whole))
+    };
+    checkup::runs(state_dir).into_iter().map(past).collect()
+}
