@@ -2,7 +2,7 @@
 //! hold secrets, so that files and folder are their owner's only.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ use crate::hash;
 
 /// How the names of unfinished files begin.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
+
+/// The longest blob in bytes: twice what etcd lets a database grow to. Whatever a file's length says, no more is read.
+const MAX_BLOB: u64 = 16 << 30;
 
 /// How many unfinished files of one blob may be there, left behind or being written.
 const UNFINISHED_LIMIT: u32 = 100;
@@ -75,6 +78,9 @@ fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
     let FileBlobs { disk, folder } = blobs;
     let id = hash::blob_id(bytes).map_err(|e| storage(folder)(io::Error::other(e)))?;
     let path = folder.join(id.as_str());
+    if bytes.len() as u64 > MAX_BLOB {
+        return Err(storage(&path)(io::Error::other("it is longer than a blob can be")));
+    }
     durable::create_folder(disk.as_ref(), folder).map_err(storage(folder))?;
     if !holds(disk.as_ref(), &path, bytes) {
         write(disk.as_ref(), &path, bytes).map_err(storage(&path))?;
@@ -130,8 +136,12 @@ fn get(blobs: &FileBlobs, id: &BlobId) -> Result<Vec<u8>, BlobError> {
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open_to_read(path)?;
+    if file.length()? > MAX_BLOB {
+        return Err(io::Error::other("it is longer than a blob can be"));
+    }
     let mut bytes = Vec::new();
-    disk.open_to_read(path)?.read_to_end(&mut bytes)?;
+    file.take(MAX_BLOB).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

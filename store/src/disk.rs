@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::Advice;
+use rustix::fs::{Advice, OFlags};
 
 /// Folders of kup are for their owner only.
 const FOLDER_MODE: u32 = 0o700;
@@ -169,8 +169,13 @@ impl Disk for OsDisk {
     }
 }
 
-fn open(options: &OpenOptions, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-    Ok(Box::new(options.open(path)?))
+/// Opens a file and nothing else: a pipe in its place would keep kup waiting for ever, a device has no end.
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+    let file = options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    Ok(Box::new(file))
 }
 
 impl DiskFile for File {

@@ -176,8 +176,8 @@ fn still_holds(record: &Record, journal: &Path) -> bool {
 }
 
 fn last_frame(record: &Record, journal: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(journal)?;
-    if file.metadata()?.len() != record.length {
+    let found = std::fs::metadata(journal)?;
+    if !found.is_file() || found.len() != record.length {
         return Err(io::Error::other("the journal has another length"));
     }
     let length = record.length.saturating_sub(record.last_frame);
@@ -186,6 +186,7 @@ fn last_frame(record: &Record, journal: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("no frame has this length"));
     }
     let mut frame = vec![0; length];
+    let file = File::open(journal)?;
     file.read_exact_at(&mut frame, record.last_frame)?;
     Ok(frame)
 }

@@ -14,6 +14,7 @@ mod damage;
 mod format;
 mod index;
 mod locks;
+mod obstacles;
 mod samples;
 mod size;
 mod torn;
