@@ -5,6 +5,7 @@
 //! looks like damage to acknowledged entries, so that the store refuses it (`docs/JOURNAL_FORMAT.md`); that is allowed behind the last
 //! acknowledged entry, and the run goes on when its end was set aside there.
 
+mod damage;
 mod fate;
 mod fault;
 mod file;

@@ -42,9 +42,10 @@ impl Trouble {
     }
 
     pub(super) fn of_store(error: &StoreError) -> Self {
-        match error {
-            StoreError::Damaged { seq, offset, .. } => Self::Damaged { seq: *seq, offset: *offset },
-            other => Self::refused(other),
+        if let StoreError::Damaged { seq, offset, .. } = error {
+            Self::Damaged { seq: *seq, offset: *offset }
+        } else {
+            Self::refused(error)
         }
     }
 }
