@@ -12,9 +12,9 @@ pub(crate) use doctor::Doctor;
 /// Upgrades a cluster made by kubeadm, step by step, each step journaled: an interrupted run resumes where it was, and a run can be rolled
 /// back.
 ///
-/// Exit codes: 0 done; 1 unexpected; 2 wrong use or configuration; 3 stopped, an operator must decide; 4 a gate blocks, nothing was changed;
-/// 5 a step failed, the run can be resumed; 6 the run ended rolled back; 7 a rollback stopped; 8 another kup holds it; 9 a node cannot be
-/// reached; 10 the API server cannot be reached; 12 the journal is damaged (doctor: something that kup keeps is), 3 then for any other problem; 129, 130, 143 stopped by a signal, the run can be resumed.
+/// Exit codes: 0 done; 1 unexpected; 2 wrong use or configuration; 3 stopped, an operator must decide (doctor: a problem was found); 4 a
+/// gate blocks, nothing was changed; 5 a step failed, the run can be resumed; 6 the run ended rolled back; 7 a rollback stopped; 8 another kup holds it; 9 a node cannot be
+/// reached; 10 the API server cannot be reached; 12 the journal is damaged (doctor: it, a blob, or what nodes know of it); 129, 130, 143 stopped by a signal, the run can be resumed.
 #[derive(Debug, Parser)]
 #[command(name = "kup", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -68,7 +68,8 @@ pub(crate) enum Command {
     Show(Named),
     /// Print the output of a step's command
     Logs(Logs),
-    /// Check journals, backups, locks and the index, and with --nodes what was left on nodes; changes only what it is told to
+    /// Check journals, backups, locks and the index, and with --nodes what was left on nodes; changes only what it is told to;
+    /// -v shows also what is as always
     Doctor(Doctor),
     /// Print the version
     Version,

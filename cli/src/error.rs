@@ -143,9 +143,9 @@ impl From<StoreError> for CliError {
             )),
             StoreError::NotDamaged(run) => made(Exit::Usage)
                 .hint(format!("`kup doctor {run}` says what is wrong, if anything is")),
-            StoreError::NotOurs { .. } => {
-                made(Exit::Usage).hint("name another one with --state-dir")
-            }
+            StoreError::NotOurs { .. } => made(Exit::Usage).hint(
+                "`kup doctor` says what to do about it; or name another one with --state-dir",
+            ),
             StoreError::Storage { .. }
             | StoreError::RunExists(_)
             | StoreError::NoFirstEntry(_)

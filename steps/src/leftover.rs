@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use kup_core::activity::ActivityError;
-use kup_core::event::MachineIdentity;
+use kup_core::event::{ClusterIdentity, MachineIdentity};
 use kup_core::id::{Epoch, Seq};
 
 pub use self::past::{Past, Pasts};
-use crate::cluster::Node;
+use crate::cluster::{Cluster, Node};
 use crate::facts::{LeftAttempt, Leftovers, NodeFacts, Trace};
 use crate::host::{self, Host};
-use crate::world::{host_error, same_machine};
+use crate::world::{cluster_error, host_error, same_cluster, same_machine};
 
 /// Machines asked at once.
 const AT_ONCE: usize = 16;
@@ -140,9 +140,23 @@ pub fn judge(left: &Leftovers, pasts: &Pasts, only: Option<&str>) -> Vec<Leftove
     found
 }
 
-/// Compares a node's cordon with all pasts.
-#[must_use]
-pub fn judge_cordon(node: &Node, pasts: &Pasts) -> Option<Leftover> {
+/// Looks at the cordons of a cluster, after making sure that it is the one, and compares them with all pasts.
+///
+/// # Errors
+/// When the API does not answer, or another cluster does.
+pub async fn cordons(
+    cluster: &dyn Cluster,
+    expected: &ClusterIdentity,
+    pasts: &Pasts,
+) -> Result<Vec<(String, Leftover)>, ActivityError> {
+    let found = cluster.identity().await.map_err(|e| cluster_error(&e))?;
+    same_cluster(expected, &found)?;
+    let nodes = cluster.nodes().await.map_err(|e| cluster_error(&e))?;
+    let judged = |node: &Node| Some((node.name.clone(), judge_cordon(node, pasts)?));
+    Ok(nodes.iter().filter_map(judged).collect())
+}
+
+fn judge_cordon(node: &Node, pasts: &Pasts) -> Option<Leftover> {
     let run = node.cordoned_by.clone()?;
     let is_over = match pasts.get(&run).map(|past| past.is_over) {
         Some(Some(true)) => true,

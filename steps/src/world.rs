@@ -130,7 +130,10 @@ impl World {
     }
 }
 
-fn same_cluster(expected: &ClusterIdentity, found: &ClusterIdentity) -> Result<(), ActivityError> {
+pub(crate) fn same_cluster(
+    expected: &ClusterIdentity,
+    found: &ClusterIdentity,
+) -> Result<(), ActivityError> {
     let (what, wanted, got) = if found.uid != expected.uid {
         ("kube-system has the UID", &expected.uid, &found.uid)
     } else if found.ca_sha256 != expected.ca_sha256 {

@@ -10,6 +10,7 @@ mod journal;
 mod run;
 mod scan;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kup_core::event::Entry;
@@ -40,8 +41,15 @@ pub struct Finding {
 #[must_use]
 pub fn look(state_dir: &Path, only: Option<&RunId>) -> Vec<Finding> {
     let mut scan = Scan::new(state_dir);
-    if !state_dir.is_dir() {
-        scan.add("", AboutFolder::NoStateDirectory);
+    match state_dir.metadata() {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => scan.inaccessible("", &io::Error::from(io::ErrorKind::NotADirectory)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            scan.add("", AboutFolder::NoStateDirectory);
+        }
+        Err(error) => scan.inaccessible("", &error),
+    }
+    if !scan.findings.is_empty() {
         return scan.findings;
     }
     scan.rights("");

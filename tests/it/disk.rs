@@ -10,6 +10,7 @@ mod fate;
 mod fault;
 mod file;
 mod platter;
+mod repair;
 mod sim;
 mod story;
 mod trial;

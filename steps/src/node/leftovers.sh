@@ -23,8 +23,10 @@ state_of() {
 }
 
 printf 'owner=%s\n' "$(head -n 1 "$home/owner" 2>/dev/null || true)"
-systemctl list-units --all --plain --no-legend --full 'kup-*.service' | while read -r unit _ active _; do
-    printf 'unit:%s=%s\n' "${unit%.service}" "$active"
+units=$(systemctl list-units --all --plain --no-legend --full 'kup-*.service')
+# Older systemds put a dot before a unit that failed.
+printf '%s\n' "$units" | sed 's/^[^[:alnum:]]*//' | while read -r unit _ active _; do
+    if [ -n "$unit" ]; then printf 'unit:%s=%s\n' "${unit%.service}" "$active"; fi
 done
 for intent in "$home"/attempts/*/*.intent; do
     [ -e "$intent" ] || continue

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 const LEFTOVERS: &str = include_str!("../../../steps/src/node/leftovers.sh");
 const RUN: &str = "20261123-aaaaaaa";
@@ -12,22 +12,26 @@ const RUN: &str = "20261123-aaaaaaa";
 /// Knows two units.
 const SYSTEMCTL: &str = "#!/bin/sh
 echo 'kup-R-install.w1-1.service loaded active running kup: install'
-echo 'kup-R-install.w1-2.service loaded failed failed kup: install'
+echo '* kup-R-install.w1-2.service loaded failed failed kup: install'
 ";
 
 /// Returns what the program prints on a node whose home of kup is `home`.
 fn ask(home: &Path) -> String {
+    let output = run(home, SYSTEMCTL);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn run(home: &Path, systemctl: &str) -> Output {
     let bin = home.join("bin");
     fs::create_dir_all(&bin).unwrap();
-    fs::write(bin.join("systemctl"), SYSTEMCTL).unwrap();
+    fs::write(bin.join("systemctl"), systemctl).unwrap();
     fs::set_permissions(bin.join("systemctl"), fs::Permissions::from_mode(0o700)).unwrap();
     let text = LEFTOVERS.replace("/var/lib/kup", &home.display().to_string());
     let mut command = Command::new("sh");
     command.args(["-c", &text, "kup"]).env_clear();
-    let output = command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    String::from_utf8(output.stdout).unwrap()
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).output().unwrap()
 }
 
 #[test]
@@ -35,6 +39,13 @@ fn a_node_that_kup_has_never_seen_has_nothing_but_units() {
     let home = tempfile::tempdir().unwrap();
     let units = "unit:kup-R-install.w1-1=active\nunit:kup-R-install.w1-2=failed\n";
     assert_eq!(ask(&home.path().join("kup")), format!("owner=\n{units}"));
+}
+
+#[test]
+fn a_node_whose_systemd_does_not_answer_says_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), "#!/bin/sh\nexit 1\n");
+    assert!(!output.status.success());
 }
 
 #[test]

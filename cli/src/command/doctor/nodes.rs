@@ -91,7 +91,6 @@ async fn look_at(
     (started, only): (&RunStarted, Option<&RunId>),
 ) -> Vec<Line> {
     let answers = ask(connected, started).await;
-    let cordons = connected.cluster.nodes().await;
     // Read after the nodes have answered: what is an intent there now is in its journal by now.
     let pasts = pasts(state_dir);
     let mut lines = Vec::new();
@@ -102,11 +101,10 @@ async fn look_at(
         };
         lines.extend(found.iter().map(|found| node_line(&node, found)));
     }
-    match cordons {
-        Ok(nodes) => lines.extend(nodes.iter().filter_map(|node| {
-            Some(node_line(&node.name, &leftover::judge_cordon(node, &pasts)?))
-        })),
-        Err(error) => lines.push(Line::cordons_unknown(&CliError::from(error).in_one_line())),
+    let cluster = connected.cluster.as_ref();
+    match leftover::cordons(cluster, &started.cluster, &pasts).await {
+        Ok(found) => lines.extend(found.iter().map(|(node, found)| node_line(node, found))),
+        Err(error) => lines.push(Line::cordons_unknown(&error.to_record().to_string())),
     }
     lines
 }
