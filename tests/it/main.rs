@@ -15,6 +15,7 @@ mod doctor;
 mod frame_kills;
 mod host_contract;
 mod kill;
+mod matrix;
 mod mutants;
 mod node_scripts;
 mod reader;

@@ -46,7 +46,8 @@ pub fn files(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
     for found in std::fs::read_dir(folder)? {
         let path = found?.path();
         if path.extension().is_some_and(|ending| ending == "tsv") {
-            files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
+            let name = path.file_name().unwrap_or_default().display().to_string();
+            files.push((name, std::fs::read_to_string(&path)?));
         }
     }
     files.sort();

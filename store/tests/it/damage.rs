@@ -157,6 +157,25 @@ fn a_payload_with_bytes_left_over_is_damage_although_its_checksums_fit() {
     assert_eq!(damage(&store, &longer), expected);
 }
 
+/// A good header that announces more than there is makes a torn end, unless no frame can be that long.
+#[test]
+fn a_length_that_no_frame_has_is_damage_although_its_checksum_fits() {
+    let (_dir, store, bytes) = store_with(vec![started(), finished(Outcome::Succeeded)]);
+    let last = starts(&bytes)[1];
+    let announcing = |length: u32| {
+        let mut header = bytes[last..last + 98].to_vec();
+        header[90..94].copy_from_slice(&length.to_le_bytes());
+        let checksum = crc32c::crc32c(&header[..94]).to_le_bytes();
+        header[94..98].copy_from_slice(&checksum);
+        [&bytes[..last], &header].concat()
+    };
+    let longest = u32::try_from(kup_store::MAX_PAYLOAD).unwrap();
+    let expected = format!("{last} 2 its payload is longer than a frame holds");
+    assert_eq!(damage(&store, &announcing(longest + 1)), expected);
+    fs::write(store.journal_path(&run()), announcing(longest)).unwrap();
+    assert_eq!(store.read(&run()).unwrap().torn_bytes, 98);
+}
+
 #[test]
 fn a_frame_version_of_the_future_is_named() {
     let (_dir, store, mut bytes) = store_with(vec![started()]);
