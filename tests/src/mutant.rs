@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+mod doctor;
 mod engine;
 mod journal;
 mod node;
@@ -48,5 +49,5 @@ impl Mutant {
 
 /// Returns all of them, from the journal up to the nodes.
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
-    [journal::MUTANTS, engine::MUTANTS, node::MUTANTS].into_iter().flatten()
+    [journal::MUTANTS, engine::MUTANTS, node::MUTANTS, doctor::MUTANTS].into_iter().flatten()
 }

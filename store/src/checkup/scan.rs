@@ -18,11 +18,14 @@ pub(super) struct Scan {
     pub(super) findings: Vec<Finding>,
     /// Whether nothing was found that others could read or write.
     pub(super) is_private: bool,
+    /// Whose everything should be; of a foreign state directory only the directory itself is a finding.
+    owner: u32,
 }
 
 impl Scan {
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), findings: Vec::new(), is_private: true }
+        let owner = rustix::process::geteuid().as_raw();
+        Self { root: root.to_owned(), findings: Vec::new(), is_private: true, owner }
     }
 
     pub(super) fn path(&self, place: &str) -> PathBuf {
@@ -63,8 +66,11 @@ impl Scan {
         match found {
             Ok(found) if found.is_symlink() => self.exposed(place, AboutFolder::Symlink),
             Ok(found) => {
-                if let Some(what) = exposure(found.uid(), found.mode() & 0o777) {
+                if let Some(what) = exposure(self.owner, found.uid(), found.mode() & 0o777) {
                     self.exposed(place, what);
+                }
+                if place.is_empty() {
+                    self.owner = found.uid();
                 }
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -102,8 +108,8 @@ impl Scan {
     }
 }
 
-fn exposure(uid: u32, mode: u32) -> Option<AboutFolder> {
-    if uid != rustix::process::geteuid().as_raw() {
+fn exposure(owner: u32, uid: u32, mode: u32) -> Option<AboutFolder> {
+    if uid != owner {
         return Some(AboutFolder::OtherOwner { uid });
     }
     if mode & OTHERS_WRITE != 0 {

@@ -167,6 +167,7 @@ fn plain_line(line: &str) -> String {
         let behind = word.strip_prefix(bare).unwrap();
         match bare {
             _ if bare.len() == 64 => format!("BLOB{behind}"),
+            _ if bare.len() == 32 => format!("ID{behind}"),
             _ if !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_digit()) => {
                 format!("#{behind}")
             }

@@ -231,6 +231,11 @@ fn clusters() -> Vec<Case> {
     vec![
         case(("cut off", "a node"), |it| world(it).cut("w1").unwrap(), (On::Finished, NODES)),
         case(
+            ("another machine", "behind a node's name"),
+            |it| it.machine("w1", |machine| machine["machine_id"] = json!("other")),
+            (On::Finished, NODES),
+        ),
+        case(
             ("emptied", "a journal that was to tell where nodes are"),
             |it| it.write("runs/RUN/journal", ""),
             (On::Finished, NODES),
