@@ -89,12 +89,7 @@ impl JournalFile<'_> {
     }
 
     fn walk(&self, bytes: &[u8]) -> Result<Walked, StoreError> {
-        walk::walk(self.run, bytes).map_err(|damage| StoreError::Damaged {
-            path: self.path.clone(),
-            offset: damage.offset,
-            seq: damage.seq,
-            what: damage.what,
-        })
+        walk::walk(self.run, bytes).map_err(|damage| damage.in_file(&self.path))
     }
 }
 

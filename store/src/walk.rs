@@ -4,11 +4,14 @@
 //! else that fails a check is damage, wherever it stands, and so are zeros at the end. The bytes of a torn
 //! header that can be foretold must be what they should be; otherwise they are not the beginning of a frame.
 
+use std::path::Path;
+
 use kup_core::clock::Timestamp;
 use kup_core::event::Entry;
 use kup_core::id::{Epoch, RunId, Seq};
 
 use crate::codec::{self, Kind};
+use crate::error::StoreError;
 use crate::frame::{self, BadHeader, FrameHash, HEADER_LEN, Header, MAX_PAYLOAD, TRAILER_LEN};
 
 /// What a journal says.
@@ -18,6 +21,17 @@ pub struct History {
     pub entries: Vec<Entry>,
     /// How many bytes of an unfinished frame stand behind them. It was never acknowledged.
     pub torn_bytes: u64,
+}
+
+impl History {
+    /// Reads the bytes of a whole journal, wherever they come from. `path` is what an error names.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn of_bytes(run: &RunId, path: &Path, bytes: &[u8]) -> Result<Self, StoreError> {
+        let walked = walk(run, bytes).map_err(|damage| damage.in_file(path))?;
+        Ok(walked.into_history())
+    }
 }
 
 /// A journal's entries and where they end.
@@ -51,6 +65,14 @@ pub(crate) struct Damage {
     pub(crate) offset: u64,
     pub(crate) seq: u64,
     pub(crate) what: String,
+}
+
+impl Damage {
+    /// Returns the error that names the journal, too.
+    pub(crate) fn in_file(self, path: &Path) -> StoreError {
+        let Self { offset, seq, what } = self;
+        StoreError::Damaged { path: path.to_owned(), offset, seq, what }
+    }
 }
 
 impl End {

@@ -13,6 +13,7 @@ mod cluster_contract;
 mod disk;
 mod doctor;
 mod frame_kills;
+mod fuzz;
 mod host_contract;
 mod kill;
 mod matrix;
