@@ -1,5 +1,5 @@
 //! The commit point: the journal file of one run, held under the run's lock. A group of entries is one write
-//! and one `fdatasync`; what `append` returned is on stable storage.
+//! and one `fdatasync`, or one for each entry where it reaches over a page; what `append` returned is on stable storage.
 //!
 //! It does no reading (see `walk`) and makes no folders (see `store`).
 
@@ -35,9 +35,12 @@ struct Writer {
     epoch: Epoch,
 }
 
-/// Entries that are written with one write.
+/// What a file system writes at once, in bytes. Of an unsynced write that reaches further, a later page may arrive without an earlier one.
+const PAGE: u64 = 4096;
+
+/// Entries that are written together.
 struct Group {
-    bytes: Vec<u8>,
+    frames: Vec<Vec<u8>>,
     entries: Vec<Entry>,
     end: End,
 }
@@ -68,16 +71,24 @@ impl FileJournal {
         // Poisoned until it is proven that the group is on the disk.
         self.is_poisoned = true;
         let group = lay_group(self.writer, self.end, new)?;
-        self.commit(&group.bytes).map_err(|e| self.storage(e))?;
+        self.commit(&group).map_err(|e| self.storage(e))?;
         self.end = group.end;
         self.is_poisoned = false;
         Ok(group.entries)
     }
 
-    fn commit(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn commit(&mut self, group: &Group) -> io::Result<()> {
         if self.file.length()? != self.end.offset {
             return Err(io::Error::other("something else has changed the length of this file"));
         }
+        if is_within_a_page(self.end.offset, group.end.offset) {
+            return self.write(&group.frames.concat());
+        }
+        // A hole before a whole entry would be damage that cannot be told from that of acknowledged entries.
+        group.frames.iter().try_for_each(|frame| self.write(frame))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.file.sync_data()
     }
@@ -100,8 +111,12 @@ impl Journal for FileJournal {
     }
 }
 
+fn is_within_a_page(begin: u64, end: u64) -> bool {
+    begin / PAGE == end.saturating_sub(1) / PAGE
+}
+
 fn lay_group(writer: Writer, end: End, new: Vec<NewEntry>) -> Result<Group, AppendError> {
-    let mut group = Group { bytes: Vec::new(), entries: Vec::with_capacity(new.len()), end };
+    let mut group = Group { frames: Vec::new(), entries: Vec::with_capacity(new.len()), end };
     for entry in new {
         let type_id = entry.event.type_id();
         let unwritable = |why| AppendError::Unwritable { type_id, why };
@@ -111,7 +126,7 @@ fn lay_group(writer: Writer, end: End, new: Vec<NewEntry>) -> Result<Group, Appe
         if group.end.offset > MAX_JOURNAL {
             return Err(unwritable("the journal would become too long".into()));
         }
-        group.bytes.extend_from_slice(&frame);
+        group.frames.push(frame);
         group.entries.push(place(writer, &group.end, entry));
     }
     Ok(group)

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use super::platter::{Bytes, Change, Names, Node, Platter};
 
+/// What a file system writes at once, and in any order. Within it nothing is reordered.
+const PAGE: usize = 4096;
+
 /// How closely a torn write is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grain {
@@ -152,16 +155,18 @@ fn parts(change: &Change, grain: Grain) -> Vec<Change> {
     ends.into_iter().map(part).collect()
 }
 
-/// Returns a write of which only one half arrived, and one of which only the length did.
+/// Returns a write of which every selection of pages is missing: zeros stand there, because the length arrived.
 fn holes(change: &Change) -> Vec<Change> {
     let Change::Write { at, bytes } = change else { return Vec::new() };
-    let middle = bytes.len() / 2;
-    let zeroed = |from: usize, to: usize| {
-        let mut image = bytes.clone();
-        image[from..to].fill(0);
-        Change::Write { at: *at, bytes: image }
+    let first = at / PAGE;
+    let n_pages = (at + bytes.len() - 1) / PAGE - first + 1;
+    assert!(n_pages <= 4, "so many pages are never written at once");
+    let with_holes = |missing: usize| {
+        let is_missing = |place: usize| missing & (1 << ((at + place) / PAGE - first)) != 0;
+        let left = |(place, byte): (usize, &u8)| if is_missing(place) { 0 } else { *byte };
+        Change::Write { at: *at, bytes: bytes.iter().enumerate().map(left).collect() }
     };
-    vec![zeroed(0, middle), zeroed(middle, bytes.len()), zeroed(0, bytes.len())]
+    (1..1 << n_pages).map(with_holes).collect()
 }
 
 /// Returns a disk that has nothing but these names and bytes. What has lost its folder is gone with it.
@@ -194,8 +199,17 @@ mod tests {
         let left = platter.after_power_loss(Grain::Coarse);
         let found: Vec<&[u8]> = left.iter().map(|left| &*left.platter.files[file].kept).collect();
         let torn: [&[u8]; 3] = [b"a", b"ab", b"abc"];
-        let holes: [&[u8]; 3] = [b"\0\0cd", b"ab\0\0", b"\0\0\0\0"];
+        let holes: [&[u8]; 1] = [b"\0\0\0\0"];
         assert_eq!(found, [&[&b""[..], b"abcd"], &torn[..], &holes].concat());
+    }
+
+    #[test]
+    fn every_selection_of_pages_may_be_missing() {
+        let written = Change::Write { at: PAGE - 1, bytes: b"ab".to_vec() };
+        let left =
+            |change: &Change| changed(b"", std::slice::from_ref(change))[PAGE - 1..].to_vec();
+        let found: Vec<Vec<u8>> = holes(&written).iter().map(left).collect();
+        assert_eq!(found, [b"\0b", b"a\0", b"\0\0"]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ async fn first_process(disk: &SimDisk, witness: &mut Witness) -> Result<(), Trou
     disk.phase("keeping a blob");
     back_up(&store, &mut journal, witness, &[7; 600]).await?;
     disk.phase("appending");
-    append(&mut journal, witness, vec![completed("four", 500), completed("five", 10)]).await
+    append(&mut journal, witness, vec![completed("four", 3000), completed("five", 10)]).await
 }
 
 /// What every process does that finds a disk: looks, takes the run over or begins it, and goes on.
@@ -83,6 +83,12 @@ async fn last_process(disk: &SimDisk, witness: &mut Witness) -> Result<(), Troub
         return Err(Trouble::Broken("the run is not in the list".into()));
     }
     Ok(())
+}
+
+/// What an operator does with a journal whose last entry is damaged, once the nodes have said that nothing came of it.
+pub(super) fn set_aside(disk: &SimDisk) -> Result<(), Trouble> {
+    let repair = open(disk)?.repair(&run()).map_err(|e| Trouble::of_store(&e))?;
+    repair.set_aside().map(drop).map_err(|e| Trouble::of_store(&e))
 }
 
 /// What a process does that only looks.

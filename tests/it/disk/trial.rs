@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::fate::{Grain, Left};
 use super::fault::{Fault, Op};
-use super::platter::{Change, Platter};
+use super::platter::Platter;
 use super::sim::SimDisk;
 use super::story::{self, journal_path};
 use super::witness::{Trouble, Witness};
@@ -13,7 +13,7 @@ use super::witness::{Trouble, Witness};
 const GOES_ON: &str = "all acknowledged there; goes on";
 const BEGINS: &str = "never acknowledged and not there; begins";
 const SET_ASIDE: &str =
-    "refused as damage behind what was acknowledged; goes on when that is set aside";
+    "refused as damage behind what was acknowledged; goes on when doctor has set that aside";
 
 /// What is wrong with the disk or the store from the start.
 #[derive(Debug, Clone, Copy, Default)]
@@ -152,8 +152,8 @@ impl Trial {
         let was_born = case.witness.is_born || case.platter.seen.contains_key(&journal_path());
         let run = self.run(Some(case), None);
         let (run, end) = match run.result {
-            Err(Trouble::Damaged { seq, offset }) if case.may_be_refused(seq) => {
-                (self.run(Some(&case.cut_off(offset)), None), SET_ASIDE)
+            Err(Trouble::Damaged { seq, .. }) if case.may_be_refused(seq) => {
+                (self.run(Some(&case.repaired()?), None), SET_ASIDE)
             }
             Ok(()) | Err(_) if was_born => (run, GOES_ON),
             Ok(()) | Err(_) => (run, BEGINS),
@@ -213,12 +213,11 @@ impl Case {
         self.has_holes && seq > self.witness.acknowledged.len() as u64
     }
 
-    /// Returns the disk after the journal's end was set aside by hand.
-    fn cut_off(&self, offset: u64) -> Self {
-        let mut case = self.clone();
-        let journal = case.platter.bytes(&journal_path()).unwrap();
-        journal.change(Change::Cut { length: usize::try_from(offset).unwrap() });
-        case
+    /// Returns the disk after the journal's damaged end was set aside.
+    fn repaired(&self) -> Result<Self, Trouble> {
+        let disk = SimDisk::new(self.platter.clone());
+        story::set_aside(&disk)?;
+        Ok(Self { platter: disk.platter(), ..self.clone() })
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) enum Trouble {
     /// The store refused, with this error and its causes.
     Refused(String),
     /// The journal is damaged where this entry should be.
-    Damaged { seq: u64, offset: u64 },
+    Damaged { seq: u64 },
     /// The store broke a promise.
     Broken(String),
 }
@@ -42,8 +42,8 @@ impl Trouble {
     }
 
     pub(super) fn of_store(error: &StoreError) -> Self {
-        if let StoreError::Damaged { seq, offset, .. } = error {
-            Self::Damaged { seq: *seq, offset: *offset }
+        if let StoreError::Damaged { seq, .. } = error {
+            Self::Damaged { seq: *seq }
         } else {
             Self::refused(error)
         }
