@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::Exit;
+use crate::output::tell;
 
 /// Listens for SIGINT, SIGTERM and SIGHUP.
 pub(crate) struct Signals {
@@ -38,7 +39,7 @@ pub(crate) fn listen() -> io::Result<Signals> {
                 *count += 1;
                 first.get_or_insert(exit);
                 if *count == 1 {
-                    eprintln!("Stopping: what is under way ends first, then the run rests. Once more leaves at once; the nodes finish by themselves.");
+                    tell!("Stopping: what is under way ends first, then the run rests. Once more leaves at once; the nodes finish by themselves.");
                 }
             });
         }

@@ -1,5 +1,7 @@
 //! What operators may get wrong, and what they read: one clear error, the right exit code, and nothing changed.
 
+use std::io::Read;
+
 use serde_json::Value;
 
 use crate::cli_program::{Home, Ran};
@@ -171,4 +173,15 @@ fn until_pauses_and_a_resume_finishes() {
     assert!(home.must(&format!("show {run} -o yaml")).contains("status: succeeded"));
     let log = home.must(&format!("logs {run} --step kubeadm-apply.cp1"));
     assert!(log.contains("to upgrade the cluster version to \"v1.36.2\""), "{log}");
+}
+
+/// `kup start ... 2>&1 | tee log`: the Ctrl-C that rests kup ends `tee` first.
+#[test]
+fn a_run_goes_on_when_nobody_reads_what_it_says() {
+    let home = Home::new();
+    let mut command = home.command(&format!("start v1.36.2 {SIM} -y"));
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 1];
+    child.stderr.take().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
