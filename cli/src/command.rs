@@ -54,7 +54,7 @@ fn confirm(question: &str, yes: bool) -> Result<(), CliError> {
         return Err(refused("there is no terminal to ask you at")
             .hint("say --yes to go on without being asked"));
     }
-    eprint!("{question} [y/N] ");
+    output::say(format_args!("{question} [y/N] "));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match read.map(|_| answer.trim().to_lowercase()) {

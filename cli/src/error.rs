@@ -14,6 +14,8 @@ use kup_steps::planner::PlanProblem;
 use kup_steps::rollback::RollbackProblem;
 use kup_store::StoreError;
 
+use crate::output::tell;
+
 /// What an exit code means. The numbers are a promise to scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -102,18 +104,18 @@ impl CliError {
 
     /// Prints the error; the only place that does.
     pub(crate) fn print(&self) {
-        eprintln!("Error: {}", self.message);
+        tell!("Error: {}", self.message);
         if !self.causes.is_empty() {
-            eprintln!("Caused by:");
+            tell!("Caused by:");
         }
         for (n, cause) in self.causes.iter().enumerate() {
-            eprintln!("  {}: {cause}", n + 1);
+            tell!("  {}: {cause}", n + 1);
         }
         if let Some(hint) = &self.hint {
-            eprintln!("Hint: {hint}");
+            tell!("Hint: {hint}");
         }
         if let Some(state) = &self.state {
-            eprintln!("State: {state}");
+            tell!("State: {state}");
         }
     }
 

@@ -2,6 +2,8 @@
 //! each command, [`wiring`] puts cluster, machines, journal and engine together, [`render`] turns facts into text, and [`error`]
 //! has the exit codes and the only printer of errors.
 
+#![warn(clippy::print_stderr, reason = "it panics when nobody reads; say it with `tell!`")]
+
 mod args;
 mod command;
 mod connect;

@@ -13,6 +13,7 @@ use kup_core::plan::Plan;
 use kup_core::progress::Progress;
 use kup_core::state::RunState;
 
+use crate::output::tell;
 use crate::render::event::describe;
 
 /// Shows a run as it goes on.
@@ -45,7 +46,7 @@ impl Screen {
         match &self.lines {
             // A terminal that went away is no reason to stop.
             Some(lines) => drop(lines.println(text)),
-            None => eprintln!("{text}"),
+            None => tell!("{text}"),
         }
     }
 
@@ -57,7 +58,7 @@ impl Screen {
             return;
         }
         notes.insert(step.clone(), (text.to_owned(), Instant::now()));
-        eprintln!("         ...             {step:<28} {text}");
+        tell!("         ...             {step:<28} {text}");
     }
 
     fn bar(&self, step: &StepId, text: &str) {

@@ -1,4 +1,7 @@
-//! Data on stdout, in the form that was asked for.
+//! Data on stdout, in the form that was asked for, and words for eyes on stderr.
+
+use std::fmt::Arguments;
+use std::io::{Write, stderr};
 
 use serde::Serialize;
 
@@ -42,7 +45,7 @@ pub(crate) fn write(text: &str) -> Result<(), CliError> {
 }
 
 pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
-    use std::io::{ErrorKind, Write};
+    use std::io::ErrorKind;
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -50,6 +53,21 @@ pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Says a line to whoever looks on. That nobody does any more (a closed terminal, a `tee` that the same Ctrl-C has ended) is no reason to
+/// break off what goes on; `eprintln!` would panic then.
+macro_rules! tell {
+    ($($text:tt)*) => {
+        $crate::output::say(format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+pub(crate) use tell;
+
+/// Says something as it is, see [`tell`].
+pub(crate) fn say(text: Arguments<'_>) {
+    // In one piece: others may be writing to the same terminal.
+    drop(stderr().lock().write_all(text.to_string().as_bytes()));
 }
 
 fn unprintable(error: &dyn std::error::Error) -> CliError {

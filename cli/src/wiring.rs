@@ -20,6 +20,7 @@ use crate::args::Global;
 use crate::connect::{Connected, Hosts};
 use crate::error::{CliError, Exit};
 use crate::live;
+use crate::output::tell;
 use crate::signals::Signals;
 use crate::system::{SystemClock, default_state_dir, operator};
 
@@ -196,8 +197,8 @@ pub(crate) fn conclude(driver: &Driver, run: &RunId, rest: Rest) -> Result<Exit,
         Rest::Finished(Outcome::Succeeded) => {
             let out = state.left_out();
             match out.is_empty() {
-                true => eprintln!("Run {run} succeeded: the cluster is at {}", state.plan.to),
-                false => eprintln!(
+                true => tell!("Run {run} succeeded: the cluster is at {}", state.plan.to),
+                false => tell!(
                     "Run {run} ended: the cluster is at {0}, but for {1}, left out and perhaps still cordoned; `kup start {0}` goes on with them",
                     state.plan.to,
                     out.join(", ")
@@ -206,7 +207,7 @@ pub(crate) fn conclude(driver: &Driver, run: &RunId, rest: Rest) -> Result<Exit,
             Ok(Exit::Done)
         }
         Rest::Finished(Outcome::RolledBack) => {
-            eprintln!("Run {run} is rolled back: the cluster is at {}", state.plan.to);
+            tell!("Run {run} is rolled back: the cluster is at {}", state.plan.to);
             Ok(Exit::RolledBack)
         }
         Rest::Finished(Outcome::Abandoned) | Rest::Settled => Ok(Exit::Stopped),

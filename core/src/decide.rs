@@ -150,7 +150,7 @@ fn in_wave(
         if busy.contains(&step.id) || matches!(record.state, StepState::Blocked(_)) {
             continue;
         }
-        match record.not_before.filter(|at| *at > now) {
+        match waits_until(record, now) {
             Some(at) => waits.push(at),
             None => actions.push((step.id.clone(), next(run, step, record, now))),
         }
@@ -162,6 +162,12 @@ fn in_wave(
     } else {
         Decision::Pause(PauseReason::Blocked { steps: blocked })
     }
+}
+
+/// A moment that is further away than the longest pause was set under a clock that has been set back since. It is not waited for.
+fn waits_until(record: &StepRecord, now: Timestamp) -> Option<Timestamp> {
+    let furthest = now.plus(LONGEST_BACKOFF + LONGEST_BACKOFF / 4);
+    record.not_before.filter(|at| *at > now && *at <= furthest)
 }
 
 fn settle(state: &RunState, busy: &BTreeSet<StepId>, now: Timestamp) -> Decision {
@@ -177,7 +183,7 @@ fn settle(state: &RunState, busy: &BTreeSet<StepId>, now: Timestamp) -> Decision
             Some(None) => Action::Settle,
             Some(Some(Settlement::Running | Settlement::Ended)) => Action::Attach,
         };
-        match record.not_before.filter(|at| *at > now) {
+        match waits_until(record, now) {
             Some(at) => waits.push(at),
             None => actions.push((id.clone(), action)),
         }

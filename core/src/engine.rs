@@ -235,12 +235,11 @@ impl Engine {
     fn context(&self, target: String, step: StepSpec, record: &StepRecord) -> StepContext {
         let original = step.undo_of.as_ref().and_then(|id| self.state.step(id));
         let open = record.open.as_ref();
-        // An attempt whose time ran out while no kup was there gets it once more.
+        // An attempt whose time ran out while no kup was there gets it once more. It never gets more: a clock may have been set back.
         let now = self.parts.clock.now();
         let in_time = |open: &&OpenAttempt| open.deadline > now || !open.inherited;
-        let deadline = open
-            .filter(in_time)
-            .map_or_else(|| now.plus(step.policy.timeout()), |open| open.deadline);
+        let latest = now.plus(step.policy.timeout());
+        let deadline = open.filter(in_time).map_or(latest, |open| open.deadline.min(latest));
         StepContext {
             run: self.run.clone(),
             epoch: self.journal.epoch(),

@@ -1,8 +1,14 @@
 //! What operators may get wrong, and what they read: one clear error, the right exit code, and nothing changed.
 
+#![allow(clippy::disallowed_methods, reason = "kup is started in a shell")]
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
-use crate::cli_program::{Home, Ran};
+use crate::cli_program::{Home, Ran, pause};
 
 const SIM: &str = "--cluster sim:1x1@v1.35.6";
 
@@ -171,4 +177,50 @@ fn until_pauses_and_a_resume_finishes() {
     assert!(home.must(&format!("show {run} -o yaml")).contains("status: succeeded"));
     let log = home.must(&format!("logs {run} --step kubeadm-apply.cp1"));
     assert!(log.contains("to upgrade the cluster version to \"v1.36.2\""), "{log}");
+}
+
+/// `kup start ... 2>&1 | tee log`: the Ctrl-C that rests kup ends `tee` first.
+#[test]
+fn a_run_goes_on_when_nobody_reads_what_it_says() {
+    let home = Home::new();
+    let mut command = home.command(&format!("start v1.36.2 {SIM} -y"));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 1];
+    child.stderr.take().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Sends SIGHUP to a run as soon as it has begun, and returns its exit code.
+#[track_caller]
+fn hung_up(prefix: &str) -> Option<i32> {
+    let home = Home::new();
+    let words = format!("start v1.36.2 {SIM} -y");
+    let kup = home.command(&words);
+    let mut shell = Command::new("sh");
+    shell.env("HOME", home.path("")).env("KUP_STATE_DIR", home.path("state"));
+    let mut child = shell
+        .args(["-c", &format!("{prefix} exec \"$@\" 2>/dev/null"), "sh"])
+        .arg(kup.get_program())
+        .args(words.split_whitespace())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let run = loop {
+        if let Some(run) = home.runs().pop() {
+            break run;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "no run began");
+        pause(1);
+    };
+    // It listens before its second write.
+    home.grows(&run, 3, &mut child);
+    let hup = Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert!(hup.success());
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_terminal_that_is_closed_rests_a_run_unless_nohup_says_otherwise() {
+    assert_eq!(hung_up(""), Some(129));
+    assert_eq!(hung_up("trap '' HUP;"), Some(0));
 }

@@ -37,7 +37,7 @@ impl Home {
     }
 
     /// Returns the command of these words.
-    fn command(&self, words: &str) -> Command {
+    pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kup-under-test"));
         command.env_clear().env("HOME", self.dir.path()).env("KUP_STATE_DIR", self.path("state"));
         command.args(words.split_whitespace()).current_dir(self.dir.path());

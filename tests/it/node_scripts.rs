@@ -17,7 +17,7 @@ const OTHER: &str = "20261123-bbbbbbb";
 const FOLDERS: [&str; 4] = ["/var/lib/kup", "/var/lib/kubelet", "/etc/kubernetes", "/proc"];
 
 /// A stand-in prints what it was told into the log that all share, so that the order of things can be seen.
-const SYNC: &str = "#!/bin/sh\nfor file; do echo \"sync ${file##*/}\" >>\"$LOG\"; done\n";
+const SYNC: &str = "#!/bin/sh\nwhat=\nif [ \"$1\" = -f ]; then what='of all beside '; shift; fi\nfor file; do echo \"sync $what${file##*/}\" >>\"$LOG\"; done\n";
 const KUBEADM: &str = "#!/bin/sh\necho \"kubeadm $* with $(ls \"$ROOT/etc/kubernetes/manifests\" | tr '\\n' ' ')\" >>\"$LOG\"\n";
 /// A key and a certificate belong together when they say the same.
 const OPENSSL: &str = "#!/bin/sh\nwhile [ \"$1\" != -in ]; do shift; done\ncat \"$2\"\n";
@@ -99,7 +99,7 @@ impl Node {
 }
 
 #[test]
-fn an_attempt_leaves_its_intent_then_has_its_effect_then_leaves_its_outcome() {
+fn an_attempt_leaves_its_intent_then_has_its_effect_on_the_disk_then_leaves_its_outcome() {
     let node = Node::new();
     assert_eq!(node.claim(RUN, "1"), 0);
     fs::remove_file(node.path("/log")).unwrap();
@@ -110,6 +110,11 @@ fn an_attempt_leaves_its_intent_then_has_its_effect_then_leaves_its_outcome() {
         "sync ",
         &format!("sync {RUN}"),
         "the effect",
+        "sync of all beside ",
+        "sync of all beside kubernetes",
+        "sync of all beside usr",
+        "sync of all beside lib",
+        "sync of all beside kubelet",
         "sync step.1.out",
         "sync step.1.exit.tmp",
         &format!("sync {RUN}"),

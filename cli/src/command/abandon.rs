@@ -7,6 +7,7 @@ use kup_core::event::{Event, Outcome, RunFinished};
 use super::resume::{resumed, take_over};
 use crate::args::{Abandon, Global};
 use crate::error::{CliError, Exit};
+use crate::output::tell;
 use crate::render::show;
 use crate::wiring::Session;
 
@@ -15,7 +16,7 @@ pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliErro
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
     if seen.is_finished() {
-        eprintln!("Run {run} is over already: {}", show::status(&seen));
+        tell!("Run {run} is over already: {}", show::status(&seen));
         return Ok(Exit::Done);
     }
     if args.reason.trim().is_empty() {
@@ -35,9 +36,9 @@ pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliErro
     driver.engine.record(vec![Event::RunFinished(finished)]).await?;
     driver.world.release().await;
     driver.screen.close();
-    eprintln!("Run {run} is abandoned. {}", show::world(driver.engine.state()));
+    tell!("Run {run} is abandoned. {}", show::world(driver.engine.state()));
     for node in show::cordoned(driver.engine.state()) {
-        eprintln!("{node} may still be cordoned: `kubectl uncordon {node}`");
+        tell!("{node} may still be cordoned: `kubectl uncordon {node}`");
     }
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use kup_core::journal::Blobs;
 
 use crate::args::{Global, Logs};
 use crate::error::{CliError, Exit};
-use crate::output;
+use crate::output::{self, tell};
 use crate::wiring::Session;
 
 pub(super) async fn run(global: &Global, args: &Logs) -> Result<Exit, CliError> {
@@ -26,12 +26,12 @@ pub(super) async fn run(global: &Global, args: &Logs) -> Result<Exit, CliError> 
         let bytes = bytes.map_err(|e| {
             CliError::unchanged(Exit::Damaged, "cannot read the output").because(&e)
         })?;
-        eprintln!("--- {} attempt {attempt}", args.step);
+        tell!("--- {} attempt {attempt}", args.step);
         output::write_bytes(&bytes)?;
         printed = true;
     }
     if !printed {
-        eprintln!(
+        tell!(
             "Step {} has no output: it runs no command on a node, or none of its attempts has ended.",
             args.step
         );

@@ -12,6 +12,7 @@ use super::VERSION;
 use crate::args::{Global, Resume};
 use crate::connect::{Connected, connect};
 use crate::error::{CliError, Exit};
+use crate::output::tell;
 use crate::render::show;
 use crate::wiring::{Driver, Making, Session, conclude, hold};
 
@@ -20,7 +21,7 @@ pub(super) async fn run(global: &Global, args: &Resume) -> Result<Exit, CliError
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
     if seen.is_finished() {
-        eprintln!("Run {run} is over: {}. There is nothing to resume.", show::status(&seen));
+        tell!("Run {run} is over: {}. There is nothing to resume.", show::status(&seen));
         return Ok(Exit::Done);
     }
     let decisions = decisions(&session, args, &run, &seen)?;
@@ -28,7 +29,7 @@ pub(super) async fn run(global: &Global, args: &Resume) -> Result<Exit, CliError
     let mut events = vec![resumed(&session, args.reason.clone().unwrap_or_default())];
     events.extend(decisions);
     driver.engine.record(events).await?;
-    eprintln!("Run {run} goes on.");
+    tell!("Run {run} goes on.");
     let rest = driver.drive(Mode::Go).await?;
     conclude(&driver, &run, rest)
 }

@@ -16,7 +16,7 @@ use super::resume::{reconnect, resumed, take_over};
 use crate::args::{Format, Global, Rollback};
 use crate::connect::Connected;
 use crate::error::{CliError, Exit};
-use crate::output;
+use crate::output::{self, tell};
 use crate::render::plan::plan_table;
 use crate::wiring::{Driver, Session, conclude};
 
@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
     if seen.phase == Phase::Rollback && seen.is_finished() {
-        eprintln!("Run {run} was rolled back already. Nothing was changed.");
+        tell!("Run {run} was rolled back already. Nothing was changed.");
         return Ok(Exit::Done);
     }
     must_be_newest(&session, &run, &seen)?;

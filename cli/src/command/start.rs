@@ -10,6 +10,7 @@ use super::upgrade::{Planned, prepare};
 use super::{VERSION, confirm};
 use crate::args::{Global, Start, Until};
 use crate::error::{CliError, Exit};
+use crate::output::{say, tell};
 use crate::render::plan::{blocked, gates_table, plan_table};
 use crate::system::new_run_id;
 use crate::wiring::{Driver, Making, Session, begin, conclude, discard};
@@ -41,13 +42,13 @@ async fn agree(session: &Session, args: &Start, run: &RunId) -> Result<Option<Pl
         session.store.make_folder(run)?;
     }
     let planned = prepare(session, &args.upgrade, (&sim_dir, args.take_over.clone())).await?;
-    eprint!("{}", plan_table(&planned.plan, &planned.inventory.cluster.endpoint));
-    eprint!("{}", gates_table(&planned.gates));
+    let table = plan_table(&planned.plan, &planned.inventory.cluster.endpoint);
+    say(format_args!("{table}{}", gates_table(&planned.gates)));
     if let Some(error) = blocked(&planned.gates) {
         return Err(error);
     }
     if args.dry_run {
-        eprintln!("Dry run: nothing was changed.");
+        tell!("Dry run: nothing was changed.");
         return Ok(None);
     }
     let endpoint = &planned.inventory.cluster.endpoint;
@@ -92,7 +93,7 @@ async fn drive(
     };
     let is_over = session.is_over(args.take_over.clone());
     let (journal, state) = begin(session, &run, started, gates)?;
-    eprintln!("Run {run} began. Ctrl-C rests it; `kup resume {run}` goes on.");
+    tell!("Run {run} began. Ctrl-C rests it; `kup resume {run}` goes on.");
     let catalog = Catalog::new();
     let making =
         Making { session, connected: &connected, hosts, run: run.clone(), catalog, is_over };

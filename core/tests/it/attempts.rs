@@ -1,6 +1,6 @@
 //! One step from its first look to its end.
 
-use kup_core::decide::{Action, Decision};
+use kup_core::decide::{Action, Decision, Mode};
 
 use crate::story::{SECOND, Story, check};
 
@@ -176,6 +176,18 @@ fn a_scheduled_retry_waits_for_its_time_also_after_a_resume() {
         story.decides("wait until 7");
         story.at(7).decides("observe a");
     }
+}
+
+#[test]
+fn a_moment_further_away_than_any_pause_was_set_by_a_wrong_clock_and_is_not_waited_for() {
+    for resumed in ["", "resumed"] {
+        let story = Story::of("w: a").then(STARTED).then("a fails, a again at 86400").then(resumed);
+        story.decides("observe a");
+        let story = story.at(86_390);
+        story.decides("wait until 86400");
+    }
+    let story = Story::of("w: a").then(STARTED).then("a looks again at 86400, resumed");
+    story.in_mode(Mode::Settle).decides("settle a");
 }
 
 #[test]

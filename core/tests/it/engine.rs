@@ -1,11 +1,13 @@
 //! The loop: what it does with what activities answer.
 
+use kup_core::clock::Timestamp;
 use kup_core::decide::{MAX_LOOKS, Mode};
 use kup_core::engine::{EngineError, Rest};
-use kup_core::event::{Event, Opaque, Outcome, PauseReason, RunFinished, RunResumed};
+use kup_core::event::{AttemptStarted, Event, Found, Opaque, Outcome, PauseReason, RunFinished};
+use kup_core::event::{RunResumed, StepObserved, StepPrepared};
 
 use crate::rig::Rig;
-use crate::story::id;
+use crate::story::{SECOND, id};
 
 fn blocked(step: &str) -> Rest {
     Rest::Paused(PauseReason::Blocked { steps: vec![id(step)] })
@@ -145,4 +147,18 @@ async fn a_journal_of_a_newer_kup_is_not_driven() {
     let rig = Rig::new("one: a", "");
     rig.journal(Event::Opaque(Opaque { type_id: 999, type_version: 1 }));
     rig.engine();
+}
+
+#[tokio::test]
+async fn an_attempt_gets_no_more_time_than_the_plan_gives_it_when_the_clock_was_set_back() {
+    let rig = Rig::new("one: a", "settle: running, execute: waits");
+    let (step, what) = (id("a"), "seen".to_owned());
+    let found = Found::Before { what };
+    rig.journal(Event::StepObserved(StepObserved { step: step.clone(), found }));
+    let (notes, backups) = (Vec::new(), Vec::new());
+    rig.journal(Event::StepPrepared(StepPrepared { step: step.clone(), notes, backups }));
+    let deadline = Timestamp(86_400 * SECOND);
+    rig.journal(Event::AttemptStarted(AttemptStarted { step, attempt: 1, deadline }));
+    assert_eq!(rig.drive().await.unwrap(), DONE);
+    assert_eq!(rig.seconds(), 60);
 }

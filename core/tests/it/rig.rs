@@ -149,7 +149,10 @@ impl Activity for Scripted {
     }
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        self.answer(cx, "execute").map(|_| Output::default())
+        if self.answer(cx, "execute")? == "waits" {
+            cx.clock.sleep(cx.deadline.since(cx.clock.now())).await;
+        }
+        Ok(Output::default())
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {

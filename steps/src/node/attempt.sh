@@ -59,6 +59,11 @@ done
 status=0
 (umask 022; cd /; exec sh "$order/script" "$@") >"$base.out" 2>&1 </dev/null || status=$?
 
+# kubeadm and others do not sync what they write. An outcome that outlived a power cut while its effect did not (an empty manifest, say)
+# would be believed. Only these file systems: `sync` alone would wait for every NFS server that is away.
+for place in / /etc/kubernetes /usr /var/lib /var/lib/kubelet; do
+    if [ -d "$place" ]; then sync -f "$place" || true; fi
+done
 sync "$base.out"
 digest=$(sha256sum <"$base.out")
 printf 'status=%s\nboot=%s\nsha256=%s\ntime=%s\n' "$status" "$boot" "${digest%% *}" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$base.exit.tmp"

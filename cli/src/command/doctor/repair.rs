@@ -10,6 +10,7 @@ use super::nodes::{self, Answers};
 use crate::args::{Doctor, Global};
 use crate::command::confirm;
 use crate::error::{CliError, Exit};
+use crate::output::tell;
 use crate::wiring::Session;
 
 pub(super) async fn run(global: &Global, args: &Doctor, run: &RunId) -> Result<String, CliError> {
@@ -67,14 +68,14 @@ fn must_be_without_trace(
 }
 
 fn show(repair: &Repair, started: &RunStarted) {
-    eprintln!(
+    tell!(
         "Entry {} ({} bytes from byte {} on): {}",
         repair.seq(),
         repair.n_bytes(),
         repair.offset(),
         repair.what()
     );
-    eprintln!(
+    tell!(
         "None of the {} nodes has an intent that names it or a later one. Its bytes will be kept beside the journal; the run goes on from entry {}.",
         started.machines.len(),
         repair.entries_left().len()
