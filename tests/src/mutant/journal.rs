@@ -12,6 +12,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         tests: "-p kup-tests --test it disk",
     },
     Mutant {
+        name: "page",
+        guard: "a sync for each entry of a group that reaches over a page",
+        file: "store/src/file_journal.rs",
+        from: "if is_within_a_page(self.end.offset, group.end.offset) {",
+        to: "if true {",
+        tests: "-p kup-tests --test it disk",
+    },
+    Mutant {
         name: "poison",
         guard: "the refusal to append after an error",
         file: "store/src/file_journal.rs",
