@@ -148,8 +148,10 @@ impl From<StoreError> for CliError {
             StoreError::NotOurs { .. } => made(Exit::Usage).hint(
                 "`kup doctor` says what to do about it; or name another one with --state-dir",
             ),
-            StoreError::Storage { .. }
-            | StoreError::RunExists(_)
+            StoreError::Storage { .. } => made(Exit::Unexpected).hint(
+                "`kup doctor` says what is wrong with the state directory, if that can be read",
+            ),
+            StoreError::RunExists(_)
             | StoreError::NoFirstEntry(_)
             | StoreError::CannotBegin { .. } => made(Exit::Unexpected),
         }

@@ -112,13 +112,14 @@ pub fn resolve(state_dir: &Path, given: &str) -> Result<RunId, StoreError> {
     resolve::resolve(&runs(state_dir), given)
 }
 
-/// Lists the runs that have a journal, whole or not, newest last.
+/// Lists the runs that have a journal, whole or not, or one that cannot be looked at, newest last.
 #[must_use]
 pub fn runs(state_dir: &Path) -> Vec<RunId> {
     let mut scan = Scan::new(state_dir);
     let names = scan.names(RUNS);
     let runs = names.iter().filter_map(|name| name.parse().ok());
-    let mut runs: Vec<RunId> = runs.filter(|run| journal::path(state_dir, run).exists()).collect();
+    let may_be_there = |run: &RunId| journal::path(state_dir, run).try_exists().unwrap_or(true);
+    let mut runs: Vec<RunId> = runs.filter(may_be_there).collect();
     let began = |run: &RunId| journal::summary(state_dir, run).map(|summary| summary.started);
     runs.sort_by_cached_key(|run| {
         (run.as_str().get(..8).map(str::to_owned), began(run), run.clone())

@@ -169,13 +169,22 @@ impl Disk for OsDisk {
     }
 }
 
-/// Opens a file and nothing else: a pipe in its place would keep kup waiting for ever, a device has no end.
 fn open(options: &mut OpenOptions, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+    Ok(Box::new(open_file(options, path)?))
+}
+
+/// Opens a file of this machine for reading.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    open_file(OpenOptions::new().read(true), path)
+}
+
+/// Opens a file and nothing else: a pipe in its place would keep kup waiting for ever, a device has no end.
+fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
-    Ok(Box::new(file))
+    Ok(file)
 }
 
 impl DiskFile for File {

@@ -1,12 +1,13 @@
 //! SHA-256, in the shapes in which the store needs it.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::str::FromStr;
 
 use kup_core::id::{BlobId, InvalidId};
 use sha2::{Digest, Sha256};
+
+use crate::disk;
 
 /// How much of a file is in memory at once, in bytes.
 const PIECE: usize = 1 << 20;
@@ -23,7 +24,7 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Returns the SHA-256 of a file, which may be a large one, in hexadecimal, and its length.
 pub(crate) fn of_file(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = BufReader::with_capacity(PIECE, File::open(path)?);
+    let mut file = BufReader::with_capacity(PIECE, disk::open_to_read(path)?);
     let (mut hasher, mut length) = (Sha256::new(), 0);
     loop {
         let piece = file.fill_buf()?;

@@ -116,7 +116,8 @@ fn open_synced(disk: &dyn Disk, path: &Path) -> io::Result<Box<dyn DiskFile>> {
     Ok(file)
 }
 
-fn read_limited(file: &mut dyn DiskFile) -> io::Result<Vec<u8>> {
+/// Reads a whole journal, and nothing longer than one can be.
+pub(crate) fn read_limited(file: &mut dyn DiskFile) -> io::Result<Vec<u8>> {
     if file.length()? > MAX_JOURNAL {
         return Err(io::Error::other("it is longer than a journal can be"));
     }

@@ -1,11 +1,11 @@
 //! Locks between processes of one machine: `flock` on a file that is never deleted. The kernel lets go when
 //! the holder ends, however it ends. Who holds it stands in the file, for the message to the other one.
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io::Read;
 use std::path::Path;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{self, Disk, DiskFile};
 use crate::error::StoreError;
 
 /// The part of the holder's note that is shown.
@@ -60,7 +60,7 @@ pub(crate) enum Looked {
 
 /// Looks whether a lock is held: it is taken for a moment, and its note stays.
 pub(crate) fn look(path: &Path) -> std::io::Result<Looked> {
-    let file = File::open(path)?;
+    let file = disk::open_to_read(path)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(Looked::Free { last: read_note(Box::new(file)) }),
         Err(TryLockError::WouldBlock) => Ok(Looked::Held { holder: read_note(Box::new(file)) }),

@@ -10,7 +10,8 @@ use kup_core::state::RunState;
 use super::scan::Scan;
 use super::{AboutJournal, RUNS, Readable};
 use crate::damage;
-use crate::frame::MAX_JOURNAL;
+use crate::disk;
+use crate::journal_file;
 use crate::summary::{self, RunSummary};
 use crate::walk::{self, Damage, Walked};
 
@@ -95,8 +96,5 @@ fn damaged(scan: &mut Scan, run: &RunId, bytes: &[u8], damage: Damage) -> Read {
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    if path.metadata()?.len() > MAX_JOURNAL {
-        return Err(io::Error::other("it is longer than a journal can be"));
-    }
-    std::fs::read(path)
+    journal_file::read_limited(&mut disk::open_to_read(path)?)
 }

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use kup_core::journal::{BlobError, Blobs};
+use kup_store::checkup::{self, AboutFolder, Condition};
 use kup_store::{Index, MAX_JOURNAL, RunStatus, Store, StoreError};
 use rustix::fs::{CWD, FileType, Mode};
 
@@ -142,4 +143,27 @@ async fn what_is_no_blob_is_told_and_not_waited_for() {
         store.blobs(&run()).put(b"secret").await.unwrap();
         assert_eq!(store.blobs(&run()).get(&id).await.unwrap(), b"secret");
     }
+}
+
+#[tokio::test]
+async fn a_checkup_does_not_wait_for_pipes() {
+    let Sample { dir, store, journal } = &sample();
+    let id = store.blobs(&run()).put(b"secret").await.unwrap();
+    let blob = journal.with_file_name("blobs").join(id.as_str());
+    for path in [journal, &journal.with_file_name("lock"), &blob] {
+        fs::remove_file(path).unwrap();
+        pipe(path);
+    }
+    let why = "it is not a file".into();
+    let inaccessible = Condition::Folder(AboutFolder::Inaccessible { why });
+    let found = checkup::look(dir.path(), Some(&run()));
+    let n_told = found.iter().filter(|finding| finding.what == inaccessible).count();
+    assert_eq!(n_told, 2, "{found:#?}");
+}
+
+#[test]
+fn a_checkup_knows_a_run_whose_folder_is_a_file() {
+    let Sample { dir, store, .. } = &sample();
+    fs::write(store.journal_path(&other_run()).parent().unwrap(), "").unwrap();
+    assert_eq!(checkup::runs(dir.path()), [run(), other_run()]);
 }

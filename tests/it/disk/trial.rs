@@ -184,6 +184,8 @@ impl Case {
     ) -> Self {
         let story = first.map_or(story.clone(), |first| format!("{}, then {story}", first.story));
         must_be_plain(&run.result, fault, &story);
+        // What a process outlives it meets everywhere alike.
+        let place = if fault.is_death() { place } else { "any call" };
         Self {
             platter: run.disk.platter(),
             witness: run.witness,
