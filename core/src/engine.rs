@@ -223,7 +223,9 @@ impl Engine {
         let only_looks = matches!(doing, Doing::Observe | Doing::Settle | Doing::Verify)
             || activity.effect() == EffectClass::ReadOnly;
         let task = self.tasks.spawn(async move {
+            // What is done counts, also when the word to stop comes at the same moment; and the order is always the same.
             tokio::select! {
+                biased;
                 done = perform(activity.as_ref(), &cx, doing) => done,
                 () = cx.stopping(), if only_looks => Done::LeftOff,
             }
@@ -264,9 +266,10 @@ impl Engine {
         let pause = until.map(|at| at.since(clock.now()));
         let stopping = *self.stop.borrow();
         tokio::select! {
+            biased;
             Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
-            () = async { clock.sleep(pause.unwrap_or_default()).await }, if pause.is_some() => Ok(()),
             _ = self.stop.changed(), if !stopping && self.stop.has_changed().is_ok() => Ok(()),
+            () = async { clock.sleep(pause.unwrap_or_default()).await }, if pause.is_some() => Ok(()),
         }
     }
 

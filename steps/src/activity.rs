@@ -17,6 +17,7 @@ pub mod kubeadm;
 pub mod kubelet_files;
 pub mod kubelet_restart;
 mod manifests;
+mod others;
 pub mod packages;
 mod pre_image;
 pub mod repository;

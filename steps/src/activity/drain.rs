@@ -74,6 +74,7 @@ impl Activity for Drain {
         let draining = drain(cluster, cx.clock.as_ref(), &cx.target, &options, cx.deadline, &say);
         // An eviction asks for exactly one pod, so it may be asked for again: waiting for budgets need not hold up a rest.
         let done = tokio::select! {
+            biased;
             done = draining => done,
             () = cx.stopping() => {
                 return Err(ActivityError::unclear("the run was to rest; evictions that were accepted go on"));

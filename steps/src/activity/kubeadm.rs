@@ -14,28 +14,13 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
-use super::{config_maps, manifests, pre_image};
+use super::{config_maps, manifests, others, pre_image};
 use crate::attempt;
 use crate::facts::{ControlPlaneState, KubeletState};
 use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, RESTORE_FILES, Script};
 use crate::world::{World, host_error};
 
 const PAUSE: Duration = Duration::from_secs(1);
-/// What the pre-image holds: all that kubeadm writes on a node, and never `/etc/kubernetes/tmp`, which can be gigabytes.
-const PRE_IMAGE: [&str; 12] = [
-    "/etc/kubernetes/manifests",
-    "/etc/kubernetes/pki",
-    "/etc/kubernetes/admin.conf",
-    "/etc/kubernetes/super-admin.conf",
-    "/etc/kubernetes/controller-manager.conf",
-    "/etc/kubernetes/scheduler.conf",
-    "/etc/kubernetes/kubelet.conf",
-    "/etc/kubernetes/bootstrap-kubelet.conf",
-    "/var/lib/kubelet/config.yaml",
-    "/var/lib/kubelet/kubeadm-flags.env",
-    "/var/lib/kubelet/instance-config.yaml",
-    "/etc/default/kubelet",
-];
 /// The kubelet's files that kubeadm writes.
 pub(super) const KUBELET_FILES: [&str; 3] = [
     "/var/lib/kubelet/config.yaml",
@@ -133,6 +118,19 @@ impl Kubeadm {
             "kubeadm-config is not at {version}, so `kubeadm upgrade node` would upgrade {} to something else",
             cx.target
         )))
+    }
+
+    /// What runs or has ended there is taken over, whatever the API says or does not say by now. Else the other control planes must serve.
+    async fn is_to_begin(&self, cx: &StepContext) -> Result<bool, ActivityError> {
+        let status = attempt::settle(cx, self.world.host(&cx.target).await?).await;
+        let is_to_begin = status.map_err(ActivityError::as_unclear)? == Settlement::NotStarted;
+        if is_to_begin && cx.param("role")? == "control-plane" {
+            let (state, kubelet) = self.read(cx).await.map_err(ActivityError::as_unclear)?;
+            let found = manifests::compare(cx, &state, cx.param("version")?);
+            let is_whole = matches!(found, Found::Before { .. }) && kubelet.active == "active";
+            others::wait_for(cx, &self.world, is_whole).await?;
+        }
+        Ok(is_to_begin)
     }
 
     fn script(&self, cx: &StepContext) -> Result<Script, ActivityError> {
@@ -257,7 +255,8 @@ impl Activity for Kubeadm {
     async fn prepare(&self, cx: &StepContext) -> Result<Prepared, ActivityError> {
         let host = self.world.host(&cx.target).await?;
         let (state, kubelet) = self.read(cx).await?;
-        let mut taken = pre_image::take(cx, host, &PRE_IMAGE.map(str::to_owned)).await?;
+        let mut taken =
+            pre_image::take(cx, host, &pre_image::OF_KUBEADM.map(str::to_owned)).await?;
         taken.notes.extend(manifests::hashes(&state, &kubelet));
         if self.command == Command::Apply {
             let cluster = self.world.cluster().await?;
@@ -272,9 +271,7 @@ impl Activity for Kubeadm {
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let host = self.world.host(&cx.target).await?;
-        // What runs or has ended there is taken over, whatever the API says or does not say by now.
-        let status = attempt::settle(cx, host).await;
-        if status.map_err(ActivityError::as_unclear)? == Settlement::NotStarted {
+        if self.is_to_begin(cx).await? {
             self.must_be_configured(cx).await?;
         }
         attempt::run(cx, host, self.script(cx)?).await
@@ -285,6 +282,7 @@ impl Activity for Kubeadm {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
+        self.is_to_begin(cx).await?;
         let host = self.world.host(&cx.target).await?;
         let mut args = vec![pre_image::path(cx)?.to_owned()];
         if cx.param("role")? == "control-plane" {

@@ -9,6 +9,21 @@ use crate::script::{READ_FILES, Script};
 use crate::world::host_error;
 
 const NOTE: &str = "pre-image";
+/// What the pre-image of a step with kubeadm holds: all that kubeadm writes on a node, and never `/etc/kubernetes/tmp`, which can be gigabytes.
+pub(super) const OF_KUBEADM: [&str; 12] = [
+    "/etc/kubernetes/manifests",
+    "/etc/kubernetes/pki",
+    "/etc/kubernetes/admin.conf",
+    "/etc/kubernetes/super-admin.conf",
+    "/etc/kubernetes/controller-manager.conf",
+    "/etc/kubernetes/scheduler.conf",
+    "/etc/kubernetes/kubelet.conf",
+    "/etc/kubernetes/bootstrap-kubelet.conf",
+    "/var/lib/kubelet/config.yaml",
+    "/var/lib/kubelet/kubeadm-flags.env",
+    "/var/lib/kubelet/instance-config.yaml",
+    "/etc/default/kubelet",
+];
 
 /// Copies files and folders; returns the backup and a note with its place on the node. May hold secrets.
 pub(super) async fn take(
