@@ -41,8 +41,10 @@ mod policy;
 mod release;
 pub mod spec;
 mod staticpods;
+mod survey;
 
 pub use spec::{InvalidSpec, SimSpec};
+pub use survey::{AttemptSurvey, NodeSurvey, Survey};
 
 /// Says why a simulated world cannot be used.
 #[derive(Debug, Error)]
@@ -117,7 +119,7 @@ pub struct SimWorld {
 
 /// The open folder and the clock that drives it.
 struct Shared {
-    folder: Mutex<folder::Folder>,
+    folder: Arc<Mutex<folder::Folder>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -167,6 +169,30 @@ impl SimWorld {
         Self::over(folder, clock)
     }
 
+    /// Keeps everybody else out of the folder, which makes the world quick: it is written out only on demand.
+    ///
+    /// # Errors
+    /// See [`SimError`].
+    pub fn alone(self) -> Result<Self, SimError> {
+        self.shared.folder.lock().unwrap_or_else(PoisonError::into_inner).keep_alone()?;
+        Ok(self)
+    }
+
+    /// Writes a world that keeps everybody else out to its folder, for somebody who copies it.
+    ///
+    /// # Errors
+    /// See [`SimError`].
+    pub fn write_out(&self) -> Result<(), SimError> {
+        self.shared.folder.lock().unwrap_or_else(PoisonError::into_inner).write_out()
+    }
+
+    /// Returns the same world for somebody who has another clock.
+    #[must_use]
+    pub fn seen_with(&self, clock: Arc<dyn Clock>) -> Self {
+        let folder = Arc::clone(&self.shared.folder);
+        Self { shared: Arc::new(Shared { folder, clock }), endpoint: self.endpoint.clone() }
+    }
+
     /// Returns the port to a machine; one that does not exist cannot be reached.
     #[must_use]
     pub fn host(&self, node: &str) -> Arc<dyn Host> {
@@ -181,7 +207,7 @@ impl SimWorld {
     }
 
     fn over(folder: folder::Folder, clock: Arc<dyn Clock>) -> Result<Self, SimError> {
-        let shared = Arc::new(Shared { folder: Mutex::new(folder), clock });
+        let shared = Arc::new(Shared { folder: Arc::new(Mutex::new(folder)), clock });
         let endpoint = shared.access(|world| Ok(world.api.endpoint.clone()))?;
         Ok(Self { shared, endpoint })
     }
@@ -192,7 +218,10 @@ fn bear(folder: &mut folder::Folder, spec: &SimSpec, now: Timestamp) -> Result<(
     if folder.is_inhabited() {
         return Err(SimError::AlreadyThere { path: folder.dir().to_owned() });
     }
-    let seed = agenda::sha256(&format!("{} {}", folder.dir().display(), now.0));
+    let seed = match spec.seed {
+        Some(seed) => agenda::sha256(&seed.to_string()),
+        None => agenda::sha256(&format!("{} {}", folder.dir().display(), now.0)),
+    };
     let (agenda, api, machines) = birth::world(spec, seed);
     machines.iter().try_for_each(|machine| folder.write_unborn(machine))?;
     let (agenda, api) = (folder::Loaded::new(agenda), folder::Loaded::new(api));

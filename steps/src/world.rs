@@ -98,15 +98,13 @@ impl World {
 
     /// Tells every node that this run is over. One that does not answer keeps its record, and the log says so.
     pub async fn release(&self) {
-        let release = |host: &Arc<dyn Host>| {
-            let (host, owner) = (Arc::clone(host), self.owner.clone());
-            async move {
-                if let Err(error) = host.release(&owner).await {
-                    tracing::warn!(node = host.node(), %error, "could not release the node");
-                }
+        let hosts: Vec<Arc<dyn Host>> = self.hosts.values().cloned().collect();
+        let release = |host: Arc<dyn Host>| async move {
+            if let Err(error) = host.release(&self.owner).await {
+                tracing::warn!(node = host.node(), %error, "could not release the node");
             }
         };
-        stream::iter(self.hosts.values().map(release)).buffered(AT_ONCE).collect::<()>().await;
+        stream::iter(hosts).for_each_concurrent(AT_ONCE, release).await;
     }
 
     /// Returns a machine, after making sure that it is the run's and telling it who owns it now.

@@ -37,10 +37,13 @@ pub(super) fn access<R>(
     folder.lock()?;
     // The time is read under the lock: read before, it could be earlier than what another process has done since.
     let result = Access::open(folder, now()).and_then(|mut world| {
-        world.advance()?;
-        let result = act(&mut world)?;
-        world.save()?;
-        Ok(result)
+        match world.advance().and_then(|()| act(&mut world)) {
+            Ok(result) => world.save().map(|()| result),
+            Err(error) => {
+                world.give_up();
+                Err(error)
+            }
+        }
     });
     folder.unlock();
     result
@@ -56,6 +59,10 @@ impl<'a> Access<'a> {
 
     fn save(self) -> Result<(), SimError> {
         self.folder.commit(self.agenda, self.api, self.machines)
+    }
+
+    fn give_up(self) {
+        self.folder.give_back(self.agenda, self.api, self.machines);
     }
 
     /// Returns a machine.

@@ -93,6 +93,15 @@ impl Agenda {
         );
     }
 
+    /// Puts off what attempts on the machine would do next.
+    pub(super) fn put_off_attempts(&mut self, node: &str, time: Duration) {
+        for item in &mut self.items {
+            if matches!(&item.chore, Chore::Attempt { node: other, .. } if other == node) {
+                item.at = item.at.plus(time);
+            }
+        }
+    }
+
     /// Returns whether the chore stands in it.
     pub(super) fn contains(&self, chore: &Chore) -> bool {
         self.items.iter().any(|item| item.chore == *chore)

@@ -221,7 +221,8 @@ fn applications(api: &mut Api, agenda: &mut Agenda, spec: &SimSpec, home: impl F
         let set = Some(("StatefulSet", "db"));
         add(api, agenda, pod("shop", &name, &home(index), set, ("db", "registry.example/db:1")));
     }
-    if let Some(min_available) = usize::try_from(replicas - 1).ok().filter(|min| *min > 0) {
+    let least = if spec.tight_budget { replicas } else { replicas - 1 };
+    if let Some(min_available) = usize::try_from(least).ok().filter(|min| *min > 0) {
         let (name, namespace, app) = ("db".to_owned(), "shop".to_owned(), "db".to_owned());
         api.budgets.push(Budget { name, namespace, app, min_available });
     }

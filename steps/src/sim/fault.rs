@@ -1,5 +1,7 @@
 //! What can go wrong in a simulated world on a test's word. Nothing on the command line reaches this.
 
+use std::time::Duration;
+
 use super::agenda::{Chore, uuid};
 use super::machine::Machine;
 use super::{SimError, SimWorld, attempt, kubelet};
@@ -54,6 +56,33 @@ impl SimWorld {
             attempt::lose(world.machine(node)?, "its unit is gone without an exit status");
             Ok(())
         })
+    }
+
+    /// Lets the attempts under way on a machine hang for a while.
+    ///
+    /// # Errors
+    /// See [`SimError`].
+    pub fn stall_attempts(&self, node: &str, time: Duration) -> Result<(), SimError> {
+        self.shared.access(|world| {
+            world.agenda.put_off_attempts(node, time);
+            Ok(())
+        })
+    }
+
+    /// Lets somebody remove what attempts have left on a machine.
+    ///
+    /// # Errors
+    /// See [`SimError`].
+    pub fn forget_attempts(&self, node: &str) -> Result<(), SimError> {
+        self.with_machine(node, |machine| machine.attempts.clear())
+    }
+
+    /// Forgets every failure that was ordered on a machine and did not happen yet.
+    ///
+    /// # Errors
+    /// See [`SimError`].
+    pub fn fail_no_more(&self, node: &str) -> Result<(), SimError> {
+        self.with_machine(node, |machine| machine.faults.clear())
     }
 
     /// Cuts the way to a machine; its processes go on.

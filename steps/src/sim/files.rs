@@ -9,15 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::act::{Act, Reach, Then};
 use super::api::COMPONENTS;
-use super::machine::{Machine, StoredFile, manifest_path};
+use super::machine::{KUBELET_CONFIG, Machine, StoredFile, manifest_path};
 
 /// The most that a pre-image may hold when it is read.
 const MAX_PREIMAGE: u64 = 64 << 20;
 
+/// What the kubelet does not start without.
+const KUBELET_FILES: [&str; 2] = [KUBELET_CONFIG, "/var/lib/kubelet/kubeadm-flags.env"];
+
 /// What happens to files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum FileAct {
-    /// Puts manifests that are missing and key pairs that do not match back from a pre-image.
+    /// Puts manifests that are missing, kubelet files that are empty and key pairs that do not match back from a pre-image.
     PutBack {
         preimage: String,
     },
@@ -92,6 +95,8 @@ pub(super) fn keep(dir: &Path, node: &str, path: &str, bytes: &[u8]) -> io::Resu
 fn put_back(machine: &Machine, reach: &mut Reach<'_>, preimage: &str) -> Then {
     let missing = COMPONENTS.into_iter().map(manifest_path);
     let mut paths: Vec<String> = missing.filter(|path| !machine.files.contains_key(path)).collect();
+    let is_empty = |path: &&str| machine.text(path).is_none_or(str::is_empty);
+    paths.extend(KUBELET_FILES.into_iter().filter(is_empty).map(str::to_owned));
     for base in machine.pairs().into_iter().filter(|base| !machine.pair_matches(base)) {
         paths.extend([format!("{base}.key"), format!("{base}.crt")]);
     }

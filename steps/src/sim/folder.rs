@@ -63,6 +63,8 @@ pub(super) struct Folder {
     agenda: Option<Loaded<Agenda>>,
     api: Option<Loaded<Api>>,
     machines: HashMap<String, Loaded<Machine>>,
+    /// Whether the lock is kept: then what was read last is what is true, and is written out only when somebody asks for it.
+    is_alone: bool,
 }
 
 impl Folder {
@@ -73,7 +75,30 @@ impl Folder {
         let path = dir.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(|e| SimError::io("open", &path, e))?;
-        Ok(Self { dir: dir.to_owned(), lock, agenda: None, api: None, machines: HashMap::new() })
+        let (dir, machines) = (dir.to_owned(), HashMap::new());
+        Ok(Self { dir, lock, agenda: None, api: None, machines, is_alone: false })
+    }
+
+    /// Keeps everybody else out from now on.
+    pub(super) fn keep_alone(&mut self) -> Result<(), SimError> {
+        self.lock()?;
+        self.is_alone = true;
+        Ok(())
+    }
+
+    /// Writes out what was changed while nobody else could look.
+    pub(super) fn write_out(&mut self) -> Result<(), SimError> {
+        let mut redo = Redo::default();
+        if let Some(agenda) = &mut self.agenda {
+            settle(AGENDA.to_owned(), agenda, &mut redo)?;
+        }
+        if let Some(api) = &mut self.api {
+            settle(API.to_owned(), api, &mut redo)?;
+        }
+        for (name, machine) in &mut self.machines {
+            settle(machine_file(name), machine, &mut redo)?;
+        }
+        self.put_all(&redo)
     }
 
     /// Returns the folder's path.
@@ -88,6 +113,9 @@ impl Folder {
 
     /// Waits for the lock and finishes what a killed process began to write.
     pub(super) fn lock(&self) -> Result<(), SimError> {
+        if self.is_alone {
+            return Ok(());
+        }
         self.lock.lock().map_err(|e| SimError::io("lock", &self.dir, e))?;
         let path = self.dir.join(REDO);
         let bytes = match fs::read(&path) {
@@ -101,20 +129,23 @@ impl Folder {
 
     /// Lets the next one in.
     pub(super) fn unlock(&self) {
-        // Closing the file would release it as well; an error here cannot be acted upon.
-        self.lock.unlock().ok();
+        if !self.is_alone {
+            // Closing the file would release it as well; an error here cannot be acted upon.
+            self.lock.unlock().ok();
+        }
     }
 
     pub(super) fn take_agenda(&mut self) -> Result<Loaded<Agenda>, SimError> {
-        load(&self.dir.join(AGENDA), self.agenda.take())
+        load(&self.dir.join(AGENDA), self.agenda.take(), self.is_alone)
     }
 
     pub(super) fn take_api(&mut self) -> Result<Loaded<Api>, SimError> {
-        load(&self.dir.join(API), self.api.take())
+        load(&self.dir.join(API), self.api.take(), self.is_alone)
     }
 
     pub(super) fn take_machine(&mut self, name: &str) -> Result<Loaded<Machine>, SimError> {
-        load(&self.dir.join(machine_file(name)), self.machines.remove(name))
+        let cached = self.machines.remove(name);
+        load(&self.dir.join(machine_file(name)), cached, self.is_alone)
     }
 
     /// Writes what was touched, all of it or nothing, and keeps everything for the next access.
@@ -124,6 +155,10 @@ impl Folder {
         mut api: Loaded<Api>,
         mut machines: BTreeMap<String, Loaded<Machine>>,
     ) -> Result<(), SimError> {
+        if self.is_alone {
+            self.put_back(agenda, api, machines);
+            return Ok(());
+        }
         let mut redo = Redo::default();
         settle(AGENDA.to_owned(), &mut agenda, &mut redo)?;
         settle(API.to_owned(), &mut api, &mut redo)?;
@@ -136,10 +171,34 @@ impl Folder {
         } else {
             self.put_all(&redo)?;
         }
+        self.put_back(agenda, api, machines);
+        Ok(())
+    }
+
+    /// Keeps what an access that failed had loaded: all of it while alone, else what it did not touch.
+    pub(super) fn give_back(
+        &mut self,
+        agenda: Loaded<Agenda>,
+        api: Loaded<Api>,
+        machines: BTreeMap<String, Loaded<Machine>>,
+    ) {
+        if self.is_alone {
+            return self.put_back(agenda, api, machines);
+        }
+        self.agenda = Some(agenda).filter(|it| !it.touched);
+        self.api = Some(api).filter(|it| !it.touched);
+        self.machines.extend(machines.into_iter().filter(|(_, it)| !it.touched));
+    }
+
+    fn put_back(
+        &mut self,
+        agenda: Loaded<Agenda>,
+        api: Loaded<Api>,
+        machines: BTreeMap<String, Loaded<Machine>>,
+    ) {
         self.agenda = Some(agenda);
         self.api = Some(api);
         self.machines.extend(machines);
-        Ok(())
     }
 
     /// Writes a machine of a world that is not born yet.
@@ -172,8 +231,12 @@ fn machine_file(name: &str) -> String {
 
 fn load<T: DeserializeOwned>(
     path: &Path,
-    cached: Option<Loaded<T>>,
+    mut cached: Option<Loaded<T>>,
+    is_alone: bool,
 ) -> Result<Loaded<T>, SimError> {
+    if let Some(cached) = cached.take_if(|_| is_alone) {
+        return Ok(cached);
+    }
     let bytes = fs::read(path).map_err(|e| SimError::io("read", path, e))?;
     match cached {
         Some(cached) if cached.bytes == bytes => Ok(cached),
@@ -208,75 +271,4 @@ fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, SimError>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sim::birth;
-    use crate::sim::spec::SimSpec;
-
-    fn newborn(dir: &Path) -> Folder {
-        let spec = SimSpec::new(1, 1, "v1.35.6".parse().unwrap());
-        let (agenda, api, machines) = birth::world(&spec, "seed".to_owned());
-        let mut folder = Folder::open(dir).unwrap();
-        machines.iter().for_each(|machine| folder.write_unborn(machine).unwrap());
-        folder.commit(Loaded::new(agenda), Loaded::new(api), BTreeMap::new()).unwrap();
-        folder
-    }
-
-    /// Changes two documents in one commit.
-    fn change(folder: &mut Folder) {
-        let (agenda, mut api) = (folder.take_agenda().unwrap(), folder.take_api().unwrap());
-        let mut machine = folder.take_machine("w1").unwrap();
-        api.version_counter = 7;
-        machine.cut = true;
-        folder.commit(agenda, api, [("w1".to_owned(), machine)].into()).unwrap();
-    }
-
-    #[test]
-    fn a_change_of_several_files_is_finished_by_the_next_one_after_a_kill() {
-        for n_written in 0..=2 {
-            let dir = tempfile::tempdir().unwrap();
-            let names = [API.to_owned(), machine_file("w1")];
-            let read = || names.clone().map(|it| fs::read_to_string(dir.path().join(it)).unwrap());
-            let mut folder = newborn(dir.path());
-            let old = read();
-            change(&mut folder);
-            let new = read();
-            assert!(old[0] != new[0] && old[1] != new[1]);
-
-            // The state after a kill: the redo file is there, and so many files were replaced.
-            let redo = Redo(names.clone().into_iter().zip(new.clone()).collect());
-            fs::write(dir.path().join(REDO), serde_json::to_string(&redo).unwrap()).unwrap();
-            for (name, text) in names.iter().zip(&old).skip(n_written) {
-                fs::write(dir.path().join(name), text).unwrap();
-            }
-            folder.lock().unwrap();
-            assert_eq!(read(), new, "after {n_written} files");
-            assert!(!dir.path().join(REDO).exists());
-            // What was read before the kill is not taken for what is there now.
-            assert_eq!(folder.take_api().unwrap().version_counter, 7);
-            assert!(folder.take_machine("w1").unwrap().cut);
-        }
-    }
-
-    #[test]
-    fn a_file_that_was_not_changed_is_not_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut folder = newborn(dir.path());
-        let written = || fs::metadata(dir.path().join(API)).unwrap().modified().unwrap();
-        let before = written();
-        let agenda = folder.take_agenda().unwrap();
-        let mut api = folder.take_api().unwrap();
-        api.version_counter = api.version_counter.saturating_add(0);
-        folder.commit(agenda, api, BTreeMap::new()).unwrap();
-        assert_eq!(written(), before);
-    }
-
-    #[test]
-    fn a_damaged_file_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut folder = newborn(dir.path());
-        fs::write(dir.path().join(API), "{").unwrap();
-        let error = folder.take_api().unwrap_err();
-        assert!(error.to_string().contains(API), "{error}");
-    }
-}
+mod tests;

@@ -29,6 +29,10 @@ pub struct SimSpec {
     pub empty_dir: bool,
     /// Whether one pod has no controller.
     pub bare_pod: bool,
+    /// Whether a budget allows no disruption at all.
+    pub tight_budget: bool,
+    /// What its ids are made of; by default of folder and time, so that no two worlds share one.
+    pub seed: Option<u64>,
 }
 
 /// Says why a text does not describe a simulated cluster.
@@ -73,7 +77,16 @@ impl SimSpec {
     /// Returns a cluster of this size and version, at the usual speed.
     #[must_use]
     pub fn new(control_planes: u32, workers: u32, version: Version) -> Self {
-        Self { control_planes, workers, version, speed: 1.0, empty_dir: false, bare_pod: false }
+        Self {
+            control_planes,
+            workers,
+            version,
+            speed: 1.0,
+            empty_dir: false,
+            bare_pod: false,
+            tight_budget: false,
+            seed: None,
+        }
     }
 
     /// Reads `sim`, `sim:CxW` or `sim:CxW@vX.Y.Z`. Without a version the cluster is one minor below `target`.
