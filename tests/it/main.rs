@@ -21,6 +21,7 @@ mod mutants;
 mod node_scripts;
 mod reader;
 mod rollback;
+mod seeds;
 mod sim_crash;
 mod sim_half_done;
 mod sim_rig;

@@ -1,23 +1,35 @@
 //! The walkers: a real plan in the simulated cluster, and a process that dies at every moment there is. The undisturbed run is photographed
-//! at each of them (`walk/camera`); each photograph is what a killed process leaves, and another process goes on from there.
+//! at each of them; each photograph is what a killed process leaves, and another process goes on from there. What must hold meanwhile is
+//! watched by the judge (`kup_tests::walk::invariant`).
 
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use kup_core::engine::Rest;
 use kup_core::event::{Event, Outcome, PauseReason};
+use kup_tests::results::Results;
+use kup_tests::walk::camera::{Camera, Shot};
+use kup_tests::walk::life::{End, Life, Will};
+use kup_tests::walk::process::{Director, Moment};
+use kup_tests::walk::site::{Route, Site};
 
-mod camera;
-mod site;
+mod back;
+mod fail;
+mod gates;
+mod others;
+mod repeat;
 
-use camera::{Moment, Shot};
-use site::Site;
+const SUCCEEDED: End = End::Rest(Rest::Finished(Outcome::Succeeded));
+const ROLLED_BACK: End = End::Rest(Rest::Finished(Outcome::RolledBack));
 
-const SUCCEEDED: Rest = Rest::Finished(Outcome::Succeeded);
-const ROLLED_BACK: Rest = Rest::Finished(Outcome::RolledBack);
+fn forward_route() -> Route {
+    Route::new("sim:1x1@v1.35.6", "v1.36.2")
+}
 
-const FORWARD: (&str, &str) = ("sim:1x1@v1.35.6", "v1.36.2");
 /// One minor, the same etcd, no ConfigMap that is new.
-const AND_BACK: (&str, &str) = ("sim:1x1@v1.29.4", "v1.30.1");
+fn and_back() -> Route {
+    Route::new("sim:1x1@v1.29.4", "v1.30.1")
+}
 
 /// What becomes of the nodes while nobody watches.
 #[derive(Debug, Clone, Copy)]
@@ -36,16 +48,26 @@ impl Fate {
     fn befall(self, site: &Site) {
         for node in site.nodes() {
             match self {
-                Self::AtOnce | Self::Later => {}
+                Self::AtOnce | Self::Later => continue,
                 Self::UnitsKilled => site.world.kill_attempts(&node).unwrap(),
                 Self::PowerCut => {
                     site.world.kill_machine(&node).unwrap();
                     site.world.boot_machine(&node).unwrap();
                 }
             }
+            site.judge().struck(&node);
         }
         if !matches!(self, Self::AtOnce) {
-            site.camera.forward(Duration::from_secs(120));
+            site.forward(Duration::from_secs(120));
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::AtOnce => "kup killed, resumed at once",
+            Self::Later => "kup killed, resumed when the nodes were done",
+            Self::UnitsKilled => "kup and the commands under way killed",
+            Self::PowerCut => "kup killed and the power of all machines cut",
         }
     }
 }
@@ -58,26 +80,31 @@ struct Walk {
     shots: Vec<Shot>,
 }
 
-async fn forward((spec, target): (&str, &str), every: usize) -> Walk {
-    let site = Site::new(spec, (target, every)).await;
-    let before = picture(&site);
-    assert_eq!(site.drive().await, SUCCEEDED);
-    let shots = site.camera.develop();
-    let after = picture(&site);
+async fn lives(site: &Site, director: Arc<dyn Director>, will: Will) -> End {
+    match site.live(Life::new(director, will)).await {
+        Ok(end) => end,
+        Err(_) => panic!("nobody puts it to sleep"),
+    }
+}
+
+async fn forward(route: &Route, every: usize) -> Walk {
+    let site = Site::new(route).await;
+    let before = site.picture();
+    let camera = Camera::new(&site, every);
+    assert_eq!(lives(&site, camera.clone(), Will::Go).await, SUCCEEDED);
+    let shots = camera.develop();
+    let after = site.picture();
     assert_ne!(after, before);
+    site.judged((&before, &after)).unwrap();
     Walk { site, before, after, shots }
 }
 
-/// Lets things settle that end by themselves, and returns the picture.
-fn picture(site: &Site) -> String {
-    site.camera.forward(Duration::from_secs(120));
-    site.world.picture().unwrap()
-}
-
-/// apt's lists are fetched when they are wanted; a way back does not bring them back.
-fn without_lists(picture: &str) -> String {
-    let line = |line: &str| line.split(", lists ").next().unwrap_or_default().to_owned() + "\n";
-    picture.lines().map(line).collect()
+impl Walk {
+    fn judge(&self, site: &Site, place: &str) {
+        if let Err(found) = site.judged((&self.before, &self.after)) {
+            panic!("{place}: {found} {:#?}", site.last_entries());
+        }
+    }
 }
 
 fn at(shots: &[Shot], moments: &[Moment]) -> Vec<usize> {
@@ -86,21 +113,47 @@ fn at(shots: &[Shot], moments: &[Moment]) -> Vec<usize> {
 
 /// Goes on from where a process died, and returns what processes leave that die in turn.
 async fn recovers(walk: &Walk, (shot, fate): (&Shot, Fate), every: usize) -> Vec<Shot> {
-    let site = walk.site.revive(shot, every);
+    let site = walk.site.revive(shot);
     fate.befall(&site);
-    let place = || format!("{:?} entry {}, {fate:?}", shot.moment, shot.entries.len());
-    assert_eq!(site.drive().await, SUCCEEDED, "{}: {:#?}", place(), site.last_entries());
-    let shots = site.camera.develop();
-    assert_eq!(picture(&site), walk.after, "{}", place());
-    site.check_attempts();
-    shots
+    let camera = Camera::new(&site, every);
+    let place = format!("{:?} entry {}, {fate:?}", shot.moment, shot.entries.len());
+    let end = match site.outcome() {
+        Some(outcome) => End::Rest(Rest::Finished(outcome)),
+        None => lives(&site, camera.clone(), Will::Go).await,
+    };
+    assert_eq!(end, SUCCEEDED, "{place}: {:#?} {:?}", site.last_entries(), site.judge().found());
+    walk.judge(&site, &place);
+    count(fate.words(), place_of(shot), "succeeded");
+    camera.develop()
+}
+
+/// Says where a process died.
+fn place_of(shot: &Shot) -> &'static str {
+    match shot.moment {
+        Moment::BeforeAppend => "before an entry is written",
+        Moment::AfterAppend => "after an entry was written",
+        Moment::Waiting => "while a node or the API works",
+        Moment::BeforeCall(_) | Moment::AfterCall(_) => "at a call",
+    }
+}
+
+/// All walkers count together.
+fn count(fault: &str, place: &str, end: &str) {
+    static RESULTS: OnceLock<Mutex<Results>> = OnceLock::new();
+    let begin = || {
+        let title = "Walkers: every moment of a run, in the simulated cluster";
+        Mutex::new(Results::new("walkers", title, "cargo test -p kup-tests --test it walk"))
+    };
+    let mut results = RESULTS.get_or_init(begin).lock().unwrap();
+    results.count(fault, place, end);
+    results.write().unwrap();
 }
 
 const APPENDS: [Moment; 2] = [Moment::BeforeAppend, Moment::AfterAppend];
 
 #[tokio::test]
 async fn a_run_survives_a_death_before_and_after_every_append() {
-    let walk = forward(FORWARD, 1).await;
+    let walk = forward(&forward_route(), 1).await;
     let points = at(&walk.shots, &APPENDS);
     assert!(points.len() > 150, "{} points", points.len());
     for n in points {
@@ -111,7 +164,7 @@ async fn a_run_survives_a_death_before_and_after_every_append() {
 
 #[tokio::test]
 async fn a_run_survives_a_death_while_a_node_works() {
-    let walk = forward(FORWARD, 1).await;
+    let walk = forward(&forward_route(), 1).await;
     let points = at(&walk.shots, &[Moment::Waiting]);
     assert!(points.len() > 80, "{} points", points.len());
     for (n, fate) in points.into_iter().step_by(2).zip([Fate::AtOnce, Fate::Later].repeat(99)) {
@@ -121,7 +174,7 @@ async fn a_run_survives_a_death_while_a_node_works() {
 
 #[tokio::test]
 async fn a_run_survives_a_death_of_the_commands_under_way() {
-    let walk = forward(FORWARD, 1).await;
+    let walk = forward(&forward_route(), 1).await;
     for n in at(&walk.shots, &[Moment::Waiting]) {
         recovers(&walk, (&walk.shots[n], Fate::UnitsKilled), 0).await;
     }
@@ -130,23 +183,28 @@ async fn a_run_survives_a_death_of_the_commands_under_way() {
 /// A kubelet whose configuration was cut off does not start, and kubeadm refuses to go on without its API server: kup asks then.
 #[tokio::test]
 async fn after_a_power_cut_of_all_machines_a_run_succeeds_or_asks_and_goes_back() {
-    let walk = forward(AND_BACK, 1).await;
+    let walk = forward(&and_back(), 1).await;
     let (mut succeeded, mut asked) = (0, 0);
     for n in at(&walk.shots, &[Moment::Waiting]) {
-        let site = walk.site.revive(&walk.shots[n], 0);
+        let shot = &walk.shots[n];
+        let site = walk.site.revive(shot);
         Fate::PowerCut.befall(&site);
-        match site.drive().await {
-            SUCCEEDED => {
-                succeeded += 1;
-                assert_eq!(picture(&site), walk.after, "entry {}", walk.shots[n].entries.len());
-            }
-            Rest::Paused(PauseReason::Blocked { .. }) => {
-                asked += 1;
-                assert_eq!(site.roll_back().await, ROLLED_BACK, "{:#?}", site.last_entries());
-                assert_eq!(without_lists(&picture(&site)), without_lists(&walk.before));
-            }
-            other @ (Rest::Finished(_) | Rest::Paused(_) | Rest::Settled) => panic!("{other:?}"),
+        let words = Fate::PowerCut.words();
+        let end = lives(&site, Camera::new(&site, 0), Will::Go).await;
+        if end == SUCCEEDED {
+            succeeded += 1;
+            walk.judge(&site, "after a power cut");
+            count(words, place_of(shot), "succeeded");
+            continue;
         }
+        let is_asking = matches!(&end, End::Rest(Rest::Paused(PauseReason::Blocked { .. })));
+        assert!(is_asking, "{end:?} {:?}", site.judge().found());
+        asked += 1;
+        walk.judge(&site, "asking after a power cut");
+        let end = lives(&site, Camera::new(&site, 0), Will::Back).await;
+        assert_eq!(end, ROLLED_BACK, "{:#?}", site.last_entries());
+        walk.judge(&site, "back after a power cut");
+        count(words, place_of(shot), "asked, then rolled back");
     }
     assert!(succeeded > asked * 9, "{succeeded} succeeded, {asked} asked");
 }
@@ -159,24 +217,26 @@ fn works_on_worker(shot: &Shot) -> bool {
 
 #[tokio::test]
 async fn what_a_worker_has_done_is_adopted_although_the_api_server_is_away() {
-    let walk = forward(FORWARD, 1).await;
+    let walk = forward(&forward_route(), 1).await;
     let points = at(&walk.shots, &[Moment::Waiting]);
     let points: Vec<_> = points.into_iter().filter(|n| works_on_worker(&walk.shots[*n])).collect();
     assert!(points.len() > 20, "{} points", points.len());
     for n in points {
-        let site = walk.site.revive(&walk.shots[n], 0);
+        let site = walk.site.revive(&walk.shots[n]);
         Fate::Later.befall(&site);
+        site.judge().struck("cp1");
         site.world.kill_machine("cp1").unwrap();
         site.world.boot_machine("cp1").unwrap();
-        assert_eq!(site.drive().await, SUCCEEDED, "{:#?}", site.last_entries());
-        assert_eq!(picture(&site), walk.after);
-        site.check_attempts();
+        let end = lives(&site, Camera::new(&site, 0), Will::Go).await;
+        assert_eq!(end, SUCCEEDED, "{:#?}", site.last_entries());
+        walk.judge(&site, "without the API server");
+        count("kup killed and the API server away", "while a worker works", "succeeded");
     }
 }
 
 #[tokio::test]
 async fn a_recovery_survives_a_death_of_its_own() {
-    let walk = forward(FORWARD, 7).await;
+    let walk = forward(&forward_route(), 7).await;
     for first in &walk.shots {
         for second in recovers(&walk, (first, Fate::AtOnce), 13).await {
             recovers(&walk, (&second, Fate::AtOnce), 0).await;
@@ -186,55 +246,8 @@ async fn a_recovery_survives_a_death_of_its_own() {
 
 #[tokio::test]
 async fn a_run_with_stages_side_by_side_survives_deaths() {
-    let walk = forward(("sim:3x2@v1.35.6", "v1.36.2"), 37).await;
+    let walk = forward(&Route::new("sim:3x2@v1.35.6", "v1.36.2"), 37).await;
     for shot in &walk.shots {
         recovers(&walk, (shot, Fate::AtOnce), 0).await;
-    }
-}
-
-/// Rolls back from where a process left a run or its rollback.
-async fn goes_back(walk: &Walk, shot: &Shot, every: usize) -> Vec<Shot> {
-    let site = walk.site.revive(shot, every);
-    let place = || format!("{:?} entry {}", shot.moment, shot.entries.len());
-    let rest = site.roll_back().await;
-    let nothing_done = rest == Rest::Settled && shot.entries.len() < 20;
-    assert!(
-        rest == ROLLED_BACK || nothing_done,
-        "{}: {rest:?} {:#?}",
-        place(),
-        site.last_entries()
-    );
-    let shots = site.camera.develop();
-    assert_eq!(without_lists(&picture(&site)), without_lists(&walk.before), "{}", place());
-    site.check_attempts();
-    shots
-}
-
-#[tokio::test]
-async fn a_run_goes_back_from_wherever_it_was_left() {
-    let walk = forward(AND_BACK, 4).await;
-    for shot in &walk.shots {
-        goes_back(&walk, shot, 0).await;
-    }
-}
-
-#[tokio::test]
-async fn the_way_back_of_a_finished_run_survives_a_death_at_every_append() {
-    let walk = forward(AND_BACK, 1).await;
-    let finished = walk.shots.last().unwrap();
-    let shots = goes_back(&walk, finished, 1).await;
-    for n in at(&shots, &APPENDS) {
-        goes_back(&walk, &shots[n], 0).await;
-    }
-}
-
-#[tokio::test]
-async fn the_way_back_of_a_half_done_run_survives_deaths() {
-    let walk = forward(AND_BACK, 67).await;
-    assert!(walk.shots.len() >= 4, "{} points", walk.shots.len());
-    for left in &walk.shots {
-        for shot in goes_back(&walk, left, 9).await {
-            goes_back(&walk, &shot, 0).await;
-        }
     }
 }

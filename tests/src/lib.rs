@@ -1,5 +1,21 @@
-//! What the suites in `it` share with the programs in `bin`: how results are kept, and the page that is made of them.
+//! What the suites in `it` share with the programs in `bin`: how results are kept, the page that is made of them, walks, and walks by seed.
 
 pub mod matrix;
 pub mod mutant;
 pub mod results;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a walk says by panicking what is wrong with itself"
+)]
+pub mod seeds;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a walk says by panicking what is wrong with itself"
+)]
+pub mod walk;

@@ -1,0 +1,60 @@
+//! The way back, from wherever a process left a run, and from wherever one left the way back itself.
+
+use kup_core::event::Outcome;
+use kup_tests::walk::camera::{Camera, Shot};
+use kup_tests::walk::life::{End, Will};
+
+use super::{APPENDS, ROLLED_BACK, Walk, and_back, at, count, forward, lives, place_of};
+
+/// Rolls back from where a process left a run or its rollback.
+async fn goes_back(walk: &Walk, shot: &Shot, every: usize) -> Vec<Shot> {
+    let site = walk.site.revive(shot);
+    let camera = Camera::new(&site, every);
+    let place = format!("{:?} entry {}", shot.moment, shot.entries.len());
+    let end = match site.outcome() {
+        Some(Outcome::RolledBack) => ROLLED_BACK,
+        Some(_) | None => lives(&site, camera.clone(), Will::Back).await,
+    };
+    let nothing_done = matches!(&end, End::NoWayBack(why) if why.contains("changed nothing"));
+    assert!(
+        end == ROLLED_BACK || nothing_done && shot.entries.len() < 20,
+        "{place}: {end:?} {:#?} {:?}",
+        site.last_entries(),
+        site.judge().found()
+    );
+    if end == ROLLED_BACK {
+        walk.judge(&site, &place);
+    }
+    let word = if nothing_done { "nothing to roll back" } else { "rolled back" };
+    count("kup killed, then rolled back", place_of(shot), word);
+    camera.develop()
+}
+
+#[tokio::test]
+async fn a_run_goes_back_from_wherever_it_was_left() {
+    let walk = forward(&and_back(), 4).await;
+    for shot in &walk.shots {
+        goes_back(&walk, shot, 0).await;
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_of_a_finished_run_survives_a_death_at_every_append() {
+    let walk = forward(&and_back(), 1).await;
+    let finished = walk.shots.last().unwrap();
+    let shots = goes_back(&walk, finished, 1).await;
+    for n in at(&shots, &APPENDS) {
+        goes_back(&walk, &shots[n], 0).await;
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_of_a_half_done_run_survives_deaths() {
+    let walk = forward(&and_back(), 67).await;
+    assert!(walk.shots.len() >= 4, "{} points", walk.shots.len());
+    for left in &walk.shots {
+        for shot in goes_back(&walk, left, 9).await {
+            goes_back(&walk, &shot, 0).await;
+        }
+    }
+}
