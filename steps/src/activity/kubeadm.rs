@@ -21,12 +21,6 @@ use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, RESTORE_FILES, Script};
 use crate::world::{World, host_error};
 
 const PAUSE: Duration = Duration::from_secs(1);
-/// The kubelet's files that kubeadm writes.
-pub(super) const KUBELET_FILES: [&str; 3] = [
-    "/var/lib/kubelet/config.yaml",
-    "/var/lib/kubelet/kubeadm-flags.env",
-    "/var/lib/kubelet/instance-config.yaml",
-];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Command {
@@ -111,7 +105,8 @@ impl Kubeadm {
     /// `upgrade node` takes the version from `kubeadm-config`: an old one would render the old version and report success.
     async fn must_be_configured(&self, cx: &StepContext) -> Result<(), ActivityError> {
         let version = cx.param("version")?;
-        if self.command == Command::Apply || self.config_is_at(version).await? {
+        let is_undo = cx.step.undo_of.is_some();
+        if is_undo || self.command == Command::Apply || self.config_is_at(version).await? {
             return Ok(());
         }
         Err(ActivityError::permanent(format!(
@@ -120,17 +115,25 @@ impl Kubeadm {
         )))
     }
 
-    /// What runs or has ended there is taken over, whatever the API says or does not say by now. Else the other control planes must serve.
-    async fn is_to_begin(&self, cx: &StepContext) -> Result<bool, ActivityError> {
+    /// What runs or has ended there is taken over, whatever the API says or does not say by now. Before a start the other control
+    /// planes must serve and `kubeadm-config` must be right; but a node that is half done is repaired also while no API answers: it may
+    /// be the reason, and the script waits for the API before it calls kubeadm.
+    async fn may_begin(&self, cx: &StepContext) -> Result<(), ActivityError> {
         let status = attempt::settle(cx, self.world.host(&cx.target).await?).await;
-        let is_to_begin = status.map_err(ActivityError::as_unclear)? == Settlement::NotStarted;
-        if is_to_begin && cx.param("role")? == "control-plane" {
+        if status.map_err(ActivityError::as_unclear)? != Settlement::NotStarted {
+            return Ok(());
+        }
+        let mut is_whole = true;
+        if cx.param("role")? == "control-plane" {
             let (state, kubelet) = self.read(cx).await.map_err(ActivityError::as_unclear)?;
             let found = manifests::compare(cx, &state, cx.param("version")?);
-            let is_whole = matches!(found, Found::Before { .. }) && kubelet.active == "active";
+            is_whole = matches!(found, Found::Before { .. }) && kubelet.active == "active";
             others::wait_for(cx, &self.world, is_whole).await?;
         }
-        Ok(is_to_begin)
+        match self.must_be_configured(cx).await {
+            Err(error) if !is_whole && super::passes(&error) => Ok(()),
+            checked => checked,
+        }
     }
 
     fn script(&self, cx: &StepContext) -> Result<Script, ActivityError> {
@@ -271,9 +274,7 @@ impl Activity for Kubeadm {
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let host = self.world.host(&cx.target).await?;
-        if self.is_to_begin(cx).await? {
-            self.must_be_configured(cx).await?;
-        }
+        self.may_begin(cx).await?;
         attempt::run(cx, host, self.script(cx)?).await
     }
 
@@ -282,13 +283,13 @@ impl Activity for Kubeadm {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        self.is_to_begin(cx).await?;
+        self.may_begin(cx).await?;
         let host = self.world.host(&cx.target).await?;
         let mut args = vec![pre_image::path(cx)?.to_owned()];
         if cx.param("role")? == "control-plane" {
             args.extend(manifests::paths());
         }
-        args.extend(KUBELET_FILES.map(str::to_owned));
+        args.extend(pre_image::KUBELET_FILES.map(str::to_owned));
         attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await
     }
 

@@ -10,7 +10,7 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
-use super::kubeadm::KUBELET_FILES;
+use super::pre_image::KUBELET_FILES;
 use crate::attempt;
 use crate::facts::KubeletState;
 use crate::script::{RESTORE_FILES, Script};

@@ -9,6 +9,12 @@ use crate::script::{READ_FILES, Script};
 use crate::world::host_error;
 
 const NOTE: &str = "pre-image";
+/// The kubelet's files that kubeadm writes.
+pub(super) const KUBELET_FILES: [&str; 3] = [
+    "/var/lib/kubelet/config.yaml",
+    "/var/lib/kubelet/kubeadm-flags.env",
+    "/var/lib/kubelet/instance-config.yaml",
+];
 /// What the pre-image of a step with kubeadm holds: all that kubeadm writes on a node, and never `/etc/kubernetes/tmp`, which can be gigabytes.
 pub(super) const OF_KUBEADM: [&str; 12] = [
     "/etc/kubernetes/manifests",
