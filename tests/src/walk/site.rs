@@ -218,7 +218,11 @@ impl Site {
     /// What was found wrong first, now or before.
     pub fn judged(&self, (before, after): (&str, &str)) -> Result<(), String> {
         self.judge.reread(&self.entries());
-        let picture = self.picture();
+        // A reason must be true when it is given; an end must still be one when all has settled.
+        let picture = match self.outcome() {
+            Some(_) => self.picture(),
+            None => self.world.picture().unwrap(),
+        };
         self.judge.ends(&Ended { picture: &picture, before, after, survey: &self.survey() });
         self.judge.found().map_or(Ok(()), Err)
     }

@@ -34,6 +34,8 @@ pub(super) struct Eyes {
     struck: BTreeSet<String>,
     /// Since when control planes do not serve.
     away: BTreeMap<String, Timestamp>,
+    /// Whether an API server answers; without a quorum there is none to lose.
+    serves: bool,
     /// Whether machines or the API were kept from answering.
     pub(super) was_silence: bool,
 }
@@ -78,7 +80,7 @@ impl Eyes {
         entries: &[Entry],
         sent: &BTreeMap<String, u64>,
     ) -> Result<(), String> {
-        self.now = Some(now);
+        (self.now, self.serves) = (Some(now), survey.serves);
         for (node, seen) in &survey.nodes {
             self.attempts_are_ours((node, seen), entries, sent)?;
         }
@@ -157,7 +159,7 @@ impl Eyes {
         });
         let long_ago =
             |since: &Timestamp| self.now.is_some_and(|now| now.since(*since) > TO_NOTICE);
-        if self.away.contains_key(node) {
+        if self.away.contains_key(node) || !self.serves {
             return Ok(());
         }
         let other = self.away.iter().find(|(name, since)| *name != node && long_ago(since));
