@@ -98,6 +98,16 @@ impl World {
 
     /// Tells every node that this run is over. One that does not answer keeps its record, and the log says so.
     pub async fn release(&self) {
+        self.release_each(self.hosts.values()).await;
+    }
+
+    /// Tells the nodes that this process owns that it has nothing to do with them after all.
+    pub async fn release_known(&self) {
+        let known = self.known.lock().await.clone();
+        self.release_each(known.iter().filter_map(|node| self.hosts.get(node))).await;
+    }
+
+    async fn release_each(&self, hosts: impl Iterator<Item = &Arc<dyn Host>>) {
         let release = |host: &Arc<dyn Host>| {
             let (host, owner) = (Arc::clone(host), self.owner.clone());
             async move {
@@ -106,7 +116,7 @@ impl World {
                 }
             }
         };
-        stream::iter(self.hosts.values().map(release)).buffered(AT_ONCE).collect::<()>().await;
+        stream::iter(hosts.map(release)).buffered(AT_ONCE).collect::<()>().await;
     }
 
     /// Returns a machine, after making sure that it is the run's and telling it who owns it now.
