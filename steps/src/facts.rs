@@ -57,7 +57,7 @@ pub struct NodeFacts {
     pub etcd_kib: u64,
     /// The record of the kup that owns it.
     pub owner: Option<String>,
-    /// Programs at work that upgrade things and are not kup's.
+    /// Programs at work that upgrade things.
     pub other_upgrade: Vec<String>,
     /// Its clock: seconds since 1970.
     pub now: i64,

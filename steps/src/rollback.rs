@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kup_core::event::{Outcome, Settlement};
+use kup_core::event::Outcome;
 use kup_core::id::StepId;
 use kup_core::plan::{Plan, StepSpec, Wave};
 use kup_core::state::{RunState, Status, StepRecord};
@@ -192,10 +192,7 @@ fn check(state: &RunState, nodes: &[Node]) -> Result<(), RollbackProblem> {
         Status::Finished(Outcome::Abandoned) => return Err(RollbackProblem::Abandoned),
         Status::Finished(Outcome::Succeeded) | Status::Running | Status::Paused(_) => {}
     }
-    let unknown = |record: &StepRecord| {
-        record.open.as_ref().is_some_and(|open| open.settlement != Some(Settlement::NotStarted))
-    };
-    if let Some((id, _)) = state.steps.iter().find(|(_, record)| unknown(record)) {
+    if let Some((id, _)) = state.steps.iter().find(|(_, record)| record.may_be_under_way()) {
         return Err(RollbackProblem::Unsettled(id.clone()));
     }
     let ours: BTreeSet<&str> = state.started.machines.iter().map(|m| m.name.as_str()).collect();

@@ -98,7 +98,17 @@ impl World {
 
     /// Tells every node that this run is over. One that does not answer keeps its record, and the log says so.
     pub async fn release(&self) {
-        let hosts: Vec<Arc<dyn Host>> = self.hosts.values().cloned().collect();
+        self.release_each(self.hosts.values().cloned().collect()).await;
+    }
+
+    /// Tells the nodes that this process owns that it has nothing to do with them after all.
+    pub async fn release_known(&self) {
+        let known = self.known.lock().await.clone();
+        let hosts = known.iter().filter_map(|node| self.hosts.get(node).cloned());
+        self.release_each(hosts.collect()).await;
+    }
+
+    async fn release_each(&self, hosts: Vec<Arc<dyn Host>>) {
         let release = |host: Arc<dyn Host>| async move {
             if let Err(error) = host.release(&self.owner).await {
                 tracing::warn!(node = host.node(), %error, "could not release the node");

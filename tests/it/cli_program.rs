@@ -134,6 +134,14 @@ impl Home {
         self.path(&format!("state/runs/{run}/sim"))
     }
 
+    /// Returns the owners' records on the nodes of a run.
+    pub(crate) fn owners(&self, run: &str) -> Vec<Value> {
+        let machines = std::fs::read_dir(self.sim(run).join("machines")).unwrap();
+        let read = |path: PathBuf| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let machines = machines.map(|machine| -> Value { read(machine.unwrap().path()) });
+        machines.map(|machine| machine["owner"].clone()).filter(|it| !it.is_null()).collect()
+    }
+
     /// Returns all attempts that the nodes of a run remember, by name.
     pub(crate) fn attempts(&self, run: &str) -> Vec<(String, Value)> {
         let machines = std::fs::read_dir(self.sim(run).join("machines")).unwrap();

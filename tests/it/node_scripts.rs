@@ -10,6 +10,7 @@ use kup_steps::script::{KUBEADM_APPLY, KUBEADM_NODE};
 
 const ATTEMPT: &str = include_str!("../../steps/src/node/attempt.sh");
 const CLAIM: &str = include_str!("../../steps/src/node/claim.sh");
+const FACTS: &str = include_str!("../../steps/src/node/facts.sh");
 const KEEP: &str = include_str!("../../steps/src/node/keep.sh");
 
 const RUN: &str = "20261123-aaaaaaa";
@@ -184,6 +185,19 @@ fn what_is_kept_is_kept_once_and_whole() {
     assert_eq!(node.read(&format!("/var/lib/kup/backups/{RUN}/step.tar")), "abc");
     assert_eq!(node.run(KEEP, &[RUN, "torn.tar", first], "ab").0, 74);
     assert!(!node.path(&format!("/var/lib/kup/backups/{RUN}/torn.tar")).exists());
+}
+
+#[test]
+fn a_kubeadm_that_an_abandoned_run_has_left_is_somebody_at_work() {
+    let node = Node::new();
+    let unit = format!("0::/system.slice/kup-{RUN}-kubeadm-node.w1-1.service\n");
+    for (process, name) in [("7", "kubeadm\n"), ("8", "dpkg\n"), ("9", "sh\n")] {
+        node.write(&format!("/proc/{process}/comm"), name);
+        node.write(&format!("/proc/{process}/cgroup"), &unit);
+    }
+    let (status, facts) = node.run(FACTS, &[], "");
+    assert_eq!(status, 0);
+    assert!(facts.lines().any(|line| line == "other_upgrade=dpkg,kubeadm"), "{facts}");
 }
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";

@@ -19,6 +19,7 @@ fn a_finished_run_goes_back_to_what_was_before() {
     assert!(refused.stderr.contains("there is no terminal"), "{}", refused.stderr);
     assert_eq!(home.history(&run), history);
     assert_eq!(home.picture(&run), picture);
+    assert!(home.owners(&run).is_empty(), "the nodes belong to a run that is over");
 
     home.must(&format!("rollback {run} -y --reason enough"));
     assert_eq!(home.picture(&run), newborn(SPEC));

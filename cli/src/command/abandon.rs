@@ -37,6 +37,12 @@ pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliErro
     driver.world.release().await;
     driver.screen.close();
     tell!("Run {run} is abandoned. {}", show::world(driver.engine.state()));
+    let steps = driver.engine.state().steps.iter();
+    for (step, _) in steps.filter(|(_, record)| record.may_be_under_way()) {
+        tell!(
+            "what became of step `{step}` is not known: it may still be under way on its node; `kup doctor` asks the nodes"
+        );
+    }
     for node in show::cordoned(driver.engine.state()) {
         tell!("{node} may still be cordoned: `kubectl uncordon {node}`");
     }

@@ -75,6 +75,9 @@ async fn turn_back(
             if unfinished {
                 let paused = RunPaused { reason: PauseReason::Interrupted };
                 driver.engine.record(vec![Event::RunPaused(paused)]).await?;
+            } else {
+                // To look at a node was to own it, and this run is over.
+                driver.world.release_known().await;
             }
             Err(error)
         }

@@ -89,6 +89,12 @@ impl StepRecord {
         self.begun_at.is_some()
     }
 
+    /// Whether an attempt of it may be under way: nobody has said that it never began, and its outcome is not known.
+    #[must_use]
+    pub fn may_be_under_way(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.settlement != Some(Settlement::NotStarted))
+    }
+
     /// Whether it may have changed the world.
     #[must_use]
     pub fn had_effects(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use kup_core::decide::{Action, Decision, Mode};
 
-use crate::story::{SECOND, Story, check};
+use crate::story::{SECOND, Story, check, id};
 
 const STARTED: &str = "a before, a prepared, a starts 1";
 
@@ -213,4 +213,19 @@ fn a_failed_look_is_looked_at_again_and_never_taken_for_not_done() {
     let story = story.at(4);
     story.decides("wait until 5");
     story.at(5).decides("observe a");
+}
+
+#[test]
+fn an_attempt_may_be_under_way_until_its_outcome_is_known_or_nobody_has_begun_it() {
+    for (history, expected) in [
+        ("a before, a prepared", false),
+        (STARTED, true),
+        ("a before, a prepared, a starts 1, a running", true),
+        ("a before, a prepared, a starts 1, resumed, a not-started", false),
+        ("a before, a prepared, a starts 1, a lost", false),
+        ("a before, a prepared, a starts 1, a ok", false),
+    ] {
+        let story = Story::of("w: a").then(history);
+        assert_eq!(story.state.step(&id("a")).unwrap().may_be_under_way(), expected, "{history}");
+    }
 }
