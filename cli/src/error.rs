@@ -1,10 +1,12 @@
 //! Exit codes, and errors as operators read them: what, why, what to type, and what the world looks like now.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use kup_core::engine::EngineError;
 use kup_core::event::{ErrorClass, ErrorRecord};
+use kup_core::journal::AppendError;
 use kup_steps::cluster::ClusterError;
 use kup_steps::cluster::kube_api::ConnectError;
 use kup_steps::host::HostError;
@@ -82,6 +84,19 @@ impl CliError {
         self
     }
 
+    /// Says what to do about a disk, where what the system said leaves no doubt.
+    fn hint_on_disk(self, place: &str, source: &io::Error, then: &str) -> Self {
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                self.hint(format!("make room on the disk of {place}, then {then}"))
+            }
+            ErrorKind::ReadOnlyFilesystem => {
+                self.hint(format!("make the disk of {place} writable again, then {then}"))
+            }
+            _ => self,
+        }
+    }
+
     pub(crate) fn state(mut self, state: impl Into<String>) -> Self {
         self.state = Some(state.into());
         self
@@ -128,10 +143,15 @@ impl From<StoreError> for CliError {
                 path.display()
             )),
             StoreError::NotOurs { .. } => made(Exit::Usage).hint("name another one with --state-dir"),
-            StoreError::Storage { .. }
-            | StoreError::RunExists(_)
+            StoreError::Storage { path, source, .. } => {
+                made(Exit::Unexpected).hint_on_disk(&path.display().to_string(), source, "try again")
+            }
+            StoreError::CannotBegin { source: AppendError::Storage { place, source }, .. } => {
+                made(Exit::Unexpected).hint_on_disk(place, source, "try again")
+            }
+            StoreError::RunExists(_)
             | StoreError::NoFirstEntry(_)
-            | StoreError::CannotBegin { .. } => made(Exit::Unexpected),
+            | StoreError::CannotBegin { source: AppendError::Unwritable { .. }, .. } => made(Exit::Unexpected),
         }
     }
 }
@@ -242,6 +262,30 @@ impl From<EngineError> for CliError {
         if let Some(source) = error.source() {
             made = made.because(source);
         }
+        if let EngineError::Append(AppendError::Storage { place, source }) = &error {
+            made = made.hint_on_disk(place, source, "`kup resume`");
+        }
         made.state("the journal is whole up to its last entry; what runs on the nodes ends by itself; `kup resume` goes on from there")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> io::Error {
+        ErrorKind::StorageFull.into()
+    }
+
+    #[test]
+    fn a_full_disk_is_named_with_what_to_do() {
+        let place = "/state/runs/x/journal".to_owned();
+        let path = place.clone().into();
+        let engine = EngineError::Append(AppendError::Storage { place, source: full() });
+        let store = StoreError::Storage { doing: "write", path, source: full() };
+        let hint = |error: CliError| error.hint.unwrap_or_default();
+        let room = "make room on the disk of /state/runs/x/journal, then";
+        assert_eq!(hint(engine.into()), format!("{room} `kup resume`"));
+        assert_eq!(hint(store.into()), format!("{room} try again"));
     }
 }
