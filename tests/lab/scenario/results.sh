@@ -4,6 +4,7 @@
 
 RESULTS_NAME=
 RESULTS_TITLE=
+RESULTS_COMMAND="tests/lab/scenario/$(basename "$0")${*:+ $*}"
 CASES=() # one `fault<TAB>place<TAB>end` each
 
 # Says which scenario this is: results_of NAME "TITLE"
@@ -22,7 +23,7 @@ write_results() {
   mkdir -p "$KUP_RESULTS"
   {
     printf '# title: %s\n' "$RESULTS_TITLE"
-    printf '# command: tests/lab/scenario/%s\n' "$RESULTS_NAME"
+    printf '# command: %s\n' "$RESULTS_COMMAND"
     printf '# commit: %s\n# seconds: %s\n' "${KUP_COMMIT:-unknown}" "$SECONDS"
     result_rows
   } >"$KUP_RESULTS/lab-$RESULTS_NAME.tsv"
