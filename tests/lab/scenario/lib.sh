@@ -91,14 +91,18 @@ start_arguments() {
 # Starts the run, or resumes it if there is one, in the background; KUP_PID is its process.
 launch() { # [FLAG_FOR_RESUME...]
   local arguments
-  if [ -n "$(run_id)" ]; then
-    arguments=(resume @last --state-dir "$STATE" -y --reason 'the scenario goes on' "$@")
-  else
-    mapfile -t arguments < <(start_arguments)
-    arguments+=(${START_FLAGS[@]+"${START_FLAGS[@]}"})
-  fi
+  mapfile -t arguments < <(launch_arguments "$@")
   "$KUP" "${arguments[@]}" >>"$NOTES/kup.out" 2>&1 </dev/null &
   KUP_PID=$!
+}
+
+launch_arguments() { # [FLAG_FOR_RESUME...]
+  if [ -n "$(run_id)" ]; then
+    printf '%s\n' resume @last --state-dir "$STATE" -y --reason 'the scenario goes on' "$@"
+  else
+    start_arguments
+    [ ${#START_FLAGS[@]} = 0 ] || printf '%s\n' "${START_FLAGS[@]}"
+  fi
 }
 
 # Waits for the launched kup; EXIT_STATUS is how it ended.
