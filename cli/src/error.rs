@@ -1,20 +1,22 @@
 //! Exit codes, and errors as operators read them: what, why, what to type, and what the world looks like now.
 
 use std::error::Error;
-use std::path::Path;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use kup_core::engine::EngineError;
 use kup_core::event::{ErrorClass, ErrorRecord};
+use kup_core::journal::AppendError;
 use kup_steps::cluster::ClusterError;
 use kup_steps::cluster::kube_api::ConnectError;
 use kup_steps::host::HostError;
 use kup_steps::inventory::InventoryError;
 use kup_steps::planner::PlanProblem;
 use kup_steps::rollback::RollbackProblem;
-use kup_store::StoreError;
 
 use crate::output::tell;
+
+mod store;
 
 /// What an exit code means. The numbers are a promise to scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,18 @@ impl CliError {
         self
     }
 
+    /// Says what to do about a disk, where what the system said leaves no doubt.
+    fn hint_on_disk(self, place: &str, source: &io::Error, then: &str) -> Self {
+        let kind = source.kind();
+        if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            self.hint(format!("make room on the disk of {place}, then {then}"))
+        } else if kind == ErrorKind::ReadOnlyFilesystem {
+            self.hint(format!("make the disk of {place} writable again, then {then}"))
+        } else {
+            self
+        }
+    }
+
     pub(crate) fn state(mut self, state: impl Into<String>) -> Self {
         self.state = Some(state.into());
         self
@@ -126,43 +140,6 @@ impl CliError {
         }
         made
     }
-}
-
-impl From<StoreError> for CliError {
-    fn from(error: StoreError) -> Self {
-        let made = |exit| Self::of(exit, &error);
-        match &error {
-            StoreError::LockedBy { .. } => {
-                made(Exit::Locked).hint("let it end; `kup show` tells where its run stands")
-            }
-            StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. } => {
-                made(Exit::Usage).hint("`kup history` lists the runs")
-            }
-            StoreError::Damaged { path, .. } => made(Exit::Damaged).hint(see_doctor(path)),
-            StoreError::Irreparable { path, .. } => made(Exit::Damaged).hint(format!(
-                "put {} back from a copy, and keep what is there now",
-                path.display()
-            )),
-            StoreError::NotDamaged(run) => made(Exit::Usage)
-                .hint(format!("`kup doctor {run}` says what is wrong, if anything is")),
-            StoreError::NotOurs { .. } => made(Exit::Usage).hint(
-                "`kup doctor` says what to do about it; or name another one with --state-dir",
-            ),
-            StoreError::Storage { .. } => made(Exit::Unexpected).hint(
-                "`kup doctor` says what is wrong with the state directory, if that can be read",
-            ),
-            StoreError::RunExists(_)
-            | StoreError::NoFirstEntry(_)
-            | StoreError::CannotBegin { .. } => made(Exit::Unexpected),
-        }
-    }
-}
-
-/// kup does not go on with a journal that it cannot believe.
-fn see_doctor(journal: &Path) -> String {
-    let run = journal.parent().and_then(Path::file_name).unwrap_or_default();
-    let (run, journal) = (run.display(), journal.display());
-    format!("`kup doctor {run}` says what can be done; keep a copy of {journal} before anything is")
 }
 
 impl From<ConnectError> for CliError {
@@ -271,6 +248,30 @@ impl From<EngineError> for CliError {
         if let Some(source) = error.source() {
             made = made.because(source);
         }
+        if let EngineError::Append(AppendError::Storage { place, source }) = &error {
+            made = made.hint_on_disk(place, source, "`kup resume`");
+        }
         made.state("the journal is whole up to its last entry; what runs on the nodes ends by itself; `kup resume` goes on from there")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> io::Error {
+        ErrorKind::StorageFull.into()
+    }
+
+    #[test]
+    fn a_full_disk_is_named_with_what_to_do() {
+        let place = "/state/runs/x/journal".to_owned();
+        let path = place.clone().into();
+        let engine = EngineError::Append(AppendError::Storage { place, source: full() });
+        let store = StoreError::Storage { doing: "write", path, source: full() };
+        let hint = |error: CliError| error.hint.unwrap_or_default();
+        let room = "make room on the disk of /state/runs/x/journal, then";
+        assert_eq!(hint(engine.into()), format!("{room} `kup resume`"));
+        assert_eq!(hint(store.into()), format!("{room} try again"));
     }
 }

@@ -29,8 +29,9 @@ pub async fn run(
     let mut sends = 0;
     loop {
         match step(cx, host, &order, &mut sends).await {
-            Ok(Some(status)) => return ended(cx, host, &order, status).await,
-            Ok(None) => {}
+            Ok(Heard::Ended(status)) => return ended(cx, host, &order, status).await,
+            Ok(Heard::Gone(what)) => return Err(gone(order.script.name, host.node(), &what)),
+            Ok(Heard::UnderWay) => {}
             Err(HostError::Unreachable { source, .. }) => {
                 cx.say(&format!(
                     "cannot reach {} ({source}); the node goes on by itself",
@@ -51,32 +52,41 @@ pub async fn run(
     }
 }
 
+/// What the node says of the attempt.
+enum Heard {
+    Ended(i32),
+    UnderWay,
+    Gone(String),
+}
+
 async fn step(
     cx: &StepContext,
     host: &dyn Host,
     order: &Order,
     sends: &mut u32,
-) -> Result<Option<i32>, HostError> {
-    let node = host.node().to_owned();
+) -> Result<Heard, HostError> {
     match host.status(&order.name).await? {
-        AttemptStatus::Ended { status } => Ok(Some(status)),
+        AttemptStatus::Ended { status } => Ok(Heard::Ended(status)),
         AttemptStatus::Running { last_line } => {
             cx.say(&last_line);
-            Ok(None)
+            Ok(Heard::UnderWay)
         }
-        AttemptStatus::Refused { owner } => Err(HostError::Owned { node, owner }),
-        AttemptStatus::Lost { what } => {
-            Err(HostError::Unreadable { node, script: order.script.name, what })
+        AttemptStatus::Refused { owner } => {
+            Err(HostError::Owned { node: host.node().to_owned(), owner })
         }
+        AttemptStatus::Lost { what } => Ok(Heard::Gone(what)),
         AttemptStatus::NotStarted if *sends >= MOST_SENDS => {
-            let what = format!("it was sent {sends} times and left no trace");
-            Err(HostError::Unreadable { node, script: order.script.name, what })
+            Ok(Heard::Gone(format!("it was sent {sends} times and left no trace")))
         }
         AttemptStatus::NotStarted => {
             *sends += 1;
-            host.start(order).await.map(|()| None)
+            host.start(order).await.map(|()| Heard::UnderWay)
         }
     }
+}
+
+fn gone(script: &str, node: &str, what: &str) -> ActivityError {
+    ActivityError::unclear(format!("`{script}` on {node} left no outcome: {what}"))
 }
 
 /// Takes the output over and turns the exit status into a result.
@@ -133,4 +143,16 @@ pub async fn settle(cx: &StepContext, host: &dyn Host) -> Result<Settlement, Act
 
 fn name(cx: &StepContext) -> AttemptName {
     AttemptName { run: cx.run.clone(), step: cx.step.id.clone(), attempt: cx.attempt }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_is_gone_is_told_as_what_it_is() {
+        let error = gone("install", "w2", "the machine has booted since it began");
+        let told = "`install` on w2 left no outcome: the machine has booted since it began";
+        assert_eq!((error.class, error.message.as_str()), (ErrorClass::Unclear, told));
+    }
 }

@@ -178,7 +178,8 @@ reset_node() { # NODE
 }
 
 # With kubelets of this age a passed startup probe shows only at the next full sync, by default a minute and more later;
-# everything that waits for ready pods would mostly wait for that.
+# everything that waits for ready pods would mostly wait for that. A node's disk is the machine's: when that is rather full, a
+# kubelet would delete images that no registry has, and evict pods.
 write_init_config() {
   local endpoint=$NET.1
   [ "$N_CPS" != 1 ] || endpoint=$(node_ip cp1)
@@ -198,6 +199,9 @@ kind: KubeletConfiguration
 cgroupDriver: systemd
 failSwapOn: false
 syncFrequency: 10s
+imageGCHighThresholdPercent: 100
+imageGCLowThresholdPercent: 99
+evictionHard: {memory.available: 100Mi}
 T
 }
 

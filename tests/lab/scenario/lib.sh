@@ -3,7 +3,7 @@
 # every upgraded cluster.
 #
 # Environment: KUP (target/release/kup), LAB, FROM, TO as for the lab, STATE (a new folder: kup's state directory),
-# FRESH=no to use the cluster that is up instead of making a new one.
+# FRESH=no to use the cluster that is up instead of making a new one, KUP_RESULTS and KUP_COMMIT as results.sh says.
 set -euo pipefail
 SCENARIO=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 LAB_COMMAND=$SCENARIO/../lab
@@ -11,12 +11,20 @@ ROOT=$(readlink -f "$SCENARIO/../../..")
 KUP=${KUP:-$ROOT/target/release/kup}
 export LAB=${LAB:-/tmp/kup-lab} FROM=${FROM:-v1.19.16} TO=${TO:-v1.20.2}
 STATE=${STATE:-$(mktemp -d /tmp/kup-scenario.XXXXXX)} # kept, for a look at what happened
+NOTES=${NOTES:-$STATE} # what the scenario itself writes
+LOST=() # attempts that ended with their node, as STEP.NUMBER
+START_FLAGS=() # more of them for `kup start`
 N_RESUMES_MAX=5 # where nothing is killed on purpose
 N_PASSED=0
 N_FAILED=0
 KUP_PID=
 ENDED=no
 TYPES_DONE='["AttemptEnded","StepCompleted","StepSkipped","StepBlocked"]'
+
+# shellcheck source=results.sh
+. "$SCENARIO/results.sh"
+# shellcheck source=hooks.sh
+. "$SCENARIO/hooks.sh"
 
 [ -x "$KUP" ] || { echo "no kup at $KUP: cargo build --release, or set KUP" >&2; exit 2; }
 trap 'leave $?' EXIT
@@ -25,9 +33,12 @@ trap 'exit 130' INT TERM HUP
 # Whatever ends a scenario, no kup of it stays behind, and an early end is not a success.
 leave() { # STATUS
   [ -z "$KUP_PID" ] || kill -9 "$KUP_PID" 2>/dev/null || true
+  clean_up
   echo "kup's state and output are in $STATE" >&2
   [ "$ENDED" = yes ] || echo "FAIL  the scenario ended early with status $1" >&2
 }
+
+clean_up() { :; } # a scenario that leaves something behind says here what
 
 say() { echo "== $(date +%T) $*"; }
 lab() { "$LAB_COMMAND" "$@"; }
@@ -64,6 +75,7 @@ is_at_least() { # ACTUAL MINIMUM
 
 summary() {
   ENDED=yes
+  write_results
   echo "$N_PASSED passed, $N_FAILED failed"
   [ "$N_FAILED" = 0 ] && exit 0
   exit 1
@@ -77,15 +89,20 @@ start_arguments() {
 }
 
 # Starts the run, or resumes it if there is one, in the background; KUP_PID is its process.
-launch() {
+launch() { # [FLAG_FOR_RESUME...]
   local arguments
-  if [ -n "$(run_id)" ]; then
-    arguments=(resume @last --state-dir "$STATE" -y --reason 'the scenario goes on')
-  else
-    mapfile -t arguments < <(start_arguments)
-  fi
-  "$KUP" "${arguments[@]}" >>"$STATE/kup.out" 2>&1 </dev/null &
+  mapfile -t arguments < <(launch_arguments "$@")
+  "$KUP" "${arguments[@]}" >>"$NOTES/kup.out" 2>&1 </dev/null &
   KUP_PID=$!
+}
+
+launch_arguments() { # [FLAG_FOR_RESUME...]
+  if [ -n "$(run_id)" ]; then
+    printf '%s\n' resume @last --state-dir "$STATE" -y --reason 'the scenario goes on' "$@"
+  else
+    start_arguments
+    [ ${#START_FLAGS[@]} = 0 ] || printf '%s\n' "${START_FLAGS[@]}"
+  fi
 }
 
 # Waits for the launched kup; EXIT_STATUS is how it ended.
@@ -101,16 +118,28 @@ run_id() { for dir in "$STATE"/runs/*/; do [ ! -e "$dir/journal" ] || basename "
 
 events() { "$KUP" history @last -o json --state-dir "$STATE" 2>/dev/null || true; }
 
-# Launches again as long as the run only rests (3) or a step failed and may be tried again (5).
+# Kills kup with SIGKILL, as a scenario does on purpose.
+kill_kup() {
+  kill -9 "$KUP_PID" 2>/dev/null || true
+  await_kup
+}
+
+# Launches again as long as the run only rests (3) or a step failed and may be tried again (5); then that is asked for.
 finish() {
-  local try
+  local try flags
   for try in $(seq "$N_RESUMES_MAX"); do
-    launch
+    mapfile -t flags < <(blocked_steps | sed 's/^/--retry=/')
+    launch ${flags[@]+"${flags[@]}"}
     await_kup
     echo "   kup ended with $EXIT_STATUS"
     case $EXIT_STATUS in 3 | 5) ;; *) break ;; esac
   done
-  [ "$EXIT_STATUS" = 0 ] || { echo "   after $try launches, the end of $STATE/kup.out:"; tail -n 20 "$STATE/kup.out"; }
+  [ "$EXIT_STATUS" = 0 ] || { echo "   after $try launches, the end of $NOTES/kup.out:"; tail -n 20 "$NOTES/kup.out"; }
+}
+
+# Prints the steps about which an operator must decide.
+blocked_steps() {
+  events | jq -rs '[.[] | select(.type == "StepBlocked" or .type == "OperatorDecided")] | group_by(.step) | map(last | select(.type == "StepBlocked") | .step) | .[]'
 }
 
 # Says whether the journal has a started attempt of the step without its end.
@@ -121,6 +150,22 @@ is_open() { # STEP
 
 is_completed() { # STEP
   events | jq -es --arg step "$1" 'any(.[]; .step == $step and .type == "StepCompleted")' >/dev/null
+}
+
+# Evictions and cordons go through the API server and leave no trace on the node.
+is_under_way() { # STEP
+  case $1 in
+    drain.* | cordon.* | uncordon.*) is_open "$1" ;;
+    *) runs_on_node "$1" ;;
+  esac
+}
+
+# Waits for that; fails when kup ended by itself before.
+await_step() { # STEP
+  until is_under_way "$1"; do
+    kup_runs || return 1
+    sleep .05
+  done
 }
 
 n_adopted() { events | jq -s 'map(select(.type == "AttemptEnded" and .adopted)) | length'; }
@@ -142,8 +187,13 @@ runs_on_node() { # STEP, which ends in the node's name
 
 n_attempts() { attempt_files "${1##*.}" "$1.*.intent" | wc -l; } # STEP
 
+# But for the attempts in LOST, which ended with their node.
 every_intent_has_one_exit() { # NODE
-  is "$(attempt_files "$1" '*.exit' | sed 's/\.exit$//')" "$(attempt_files "$1" '*.intent' | sed 's/\.intent$//')"
+  is "$(attempt_names "$1" exit)" "$(attempt_names "$1" intent | grep -vxFf <(printf '%s\n' - "${LOST[@]}"))"
+}
+
+attempt_names() { # NODE SUFFIX
+  attempt_files "$1" "*.$2" | sed "s/\\.$2\$//; s/.*\\///"
 }
 
 configured_once() { # NODE PACKAGE
@@ -154,8 +204,8 @@ configured_once() { # NODE PACKAGE
 
 remember() { # PLACE
   local node
-  mkdir -p "$STATE/$1"
-  for node in "${NODES[@]}"; do lab snapshot "$node" >"$STATE/$1/$node"; done
+  mkdir -p "$NOTES/$1"
+  for node in "${NODES[@]}"; do lab snapshot "$node" >"$NOTES/$1/$node"; done
 }
 
 holds() { grep '^hold:' "$1" || true; }
@@ -178,7 +228,7 @@ check_upgraded() {
     check "$node is Ready" is "$(node_field "$node" '{.status.conditions[?(@.type=="Ready")].status}')" True
     check "$node is schedulable" is "$(node_field "$node" '{.spec.unschedulable}')" ''
     check "$node has a kubelet at $TO" is "$(node_field "$node" '{.status.nodeInfo.kubeletVersion}')" "$TO"
-    check "$node has its holds as before" is "$(holds "$STATE/after/$node")" "$(holds "$STATE/before/$node")"
+    check "$node has its holds as before" is "$(holds "$NOTES/after/$node")" "$(holds "$NOTES/before/$node")"
     check "$node keeps the attempts" is_at_least "$(attempt_files "$node" '*.intent' | wc -l)" 1
     check "$node has one outcome for each intent" every_intent_has_one_exit "$node"
     case $node in
