@@ -257,6 +257,8 @@ impl From<EngineError> for CliError {
 
 #[cfg(test)]
 mod tests {
+    use kup_store::StoreError;
+
     use super::*;
 
     fn full() -> io::Error {
