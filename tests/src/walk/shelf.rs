@@ -2,11 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kup_core::event::Entry;
 use kup_core::id::RunId;
 use kup_core::journal::{Blobs, Journal, NewEntry};
-use kup_store::{MemoryBlobs, MemoryStore, Store};
+use kup_store::{FileJournal, History, MemoryBlobs, MemoryStore, Store, StoreError};
+
+/// How often a lock is asked for that nobody should hold.
+const PATIENCE: u32 = 200;
 
 /// The run of every walk.
 #[must_use]
@@ -57,7 +61,7 @@ impl Shelf {
                 Ok((Box::new(journal), history.entries))
             }
             Self::Files(store, _) => {
-                let (journal, history) = store.resume(&run()).map_err(|e| e.to_string())?;
+                let (journal, history) = resume(store).map_err(|e| e.to_string())?;
                 Ok((Box::new(journal), history.entries))
             }
         }
@@ -98,6 +102,19 @@ impl Shelf {
         assert_eq!(written, entries, "processes that wrote nothing");
         Self::Memory(store, blobs.clone())
     }
+}
+
+/// Takes over a run that nobody holds. Other suites start programs from this process, and such a child has our locks for the moment between
+/// its fork and its exec: that is waited for, by the real clock, which no story sees.
+#[allow(clippy::disallowed_methods, reason = "the moment is the system's and not the story's")]
+fn resume(store: &Store) -> Result<(FileJournal, History), StoreError> {
+    for _ in 0..PATIENCE {
+        match store.resume(&run()) {
+            Err(StoreError::LockedBy { .. }) => std::thread::sleep(Duration::from_millis(5)),
+            resumed => return resumed,
+        }
+    }
+    store.resume(&run())
 }
 
 /// Takes the result of something that never waits.
