@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+mod activity;
 mod doctor;
 mod engine;
 mod journal;
@@ -49,5 +50,7 @@ impl Mutant {
 
 /// Returns all of them, from the journal up to the nodes.
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
-    [journal::MUTANTS, engine::MUTANTS, node::MUTANTS, doctor::MUTANTS].into_iter().flatten()
+    [journal::MUTANTS, engine::MUTANTS, node::MUTANTS, activity::MUTANTS, doctor::MUTANTS]
+        .into_iter()
+        .flatten()
 }

@@ -1,4 +1,4 @@
-//! A control plane is left alone while another one is away.
+//! What is not the run's is respected: a control plane is left alone while another one is away, and somebody else's cordon stays.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,4 +56,19 @@ async fn no_control_plane_is_replaced_while_another_one_is_away() {
         "before the next one is replaced",
         "asked, tried again, succeeded",
     );
+}
+
+#[tokio::test]
+async fn a_cordon_that_is_somebody_elses_stays() {
+    let site = Site::new(&Route::new("sim:1x1@v1.35.6", "v1.36.2")).await;
+    let cluster = site.world.cluster();
+    assert!(cluster.cordon("w1", "somebody-else").await.unwrap());
+    let end = lives(&site, Arc::new(Undisturbed), Will::Go).await;
+    assert_eq!(end, SUCCEEDED, "{:#?}", site.last_entries());
+    let is_away = |name| {
+        let cluster = site.world.cluster();
+        async move { cluster.node(name).await.unwrap().unwrap().unschedulable }
+    };
+    assert!(is_away("w1").await, "its cordon was lifted");
+    assert!(!is_away("cp1").await);
 }

@@ -1,0 +1,62 @@
+//! The guards of the plan, the activities and the way back, missed by the walks.
+
+use super::Mutant;
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "serial",
+        guard: "control planes being replaced one at a time",
+        file: "steps/src/planner.rs",
+        from: "wave(\"control-plane\", 1, static_pods)",
+        to: "wave(\"control-plane\", 3, static_pods)",
+        tests: "-p kup-tests --test it walk::a_run_with_stages",
+    },
+    Mutant {
+        name: "others",
+        guard: "the look whether another control plane is away",
+        file: "steps/src/activity/kubeadm.rs",
+        from: "            others::wait_for(cx, &self.world, is_whole).await?;",
+        to: "            let _ = is_whole;",
+        tests: "-p kup-tests --test it seeds::two",
+    },
+    Mutant {
+        name: "doubt",
+        guard: "the doubt whether kubeadm whose outcome is unknown has done everything",
+        file: "steps/src/activity/kubeadm.rs",
+        from: "        if cx.attempt > 0 {",
+        to: "        if cx.attempt > 99 {",
+        tests: "-p kup-tests --test it walk::fail::a_command",
+    },
+    Mutant {
+        name: "pre-image",
+        guard: "the bytes of a pre-image",
+        file: "steps/src/activity/pre_image.rs",
+        from: "host.keep(&cx.run, &name, &reply.stdout)",
+        to: "host.keep(&cx.run, &name, &[])",
+        tests: "-p kup-tests --test it walk::back::a_run",
+    },
+    Mutant {
+        name: "maps-back",
+        guard: "the ConfigMaps going back",
+        file: "steps/src/rollback/back.rs",
+        from: "            steps.extend(self.config_maps(node)?);",
+        to: "",
+        tests: "-p kup-tests --test it walk::back::a_run",
+    },
+    Mutant {
+        name: "dpkg",
+        guard: "the look whether dpkg was interrupted",
+        file: "steps/src/activity/packages.rs",
+        from: "state.interrupted(&names) {",
+        to: "state.interrupted(&names).filter(|_| false) {",
+        tests: "-p kup-tests --test it walk::fail::a_command",
+    },
+    Mutant {
+        name: "kubelet",
+        guard: "the look whether the kubelet runs what is installed",
+        file: "steps/src/activity/kubelet_restart.rs",
+        from: "(_, false) => Found::Between { what, repairable: true },",
+        to: "(_, false) => Found::After { what },",
+        tests: "-p kup-tests --test it walk::fail::a_command",
+    },
+];
