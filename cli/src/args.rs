@@ -13,8 +13,9 @@ pub(crate) use doctor::Doctor;
 /// back.
 ///
 /// Exit codes: 0 done; 1 unexpected; 2 wrong use or configuration; 3 stopped, an operator must decide (doctor: a problem was found); 4 a
-/// gate blocks, nothing was changed; 5 a step failed, the run can be resumed; 6 the run ended rolled back; 7 a rollback stopped; 8 another kup holds it; 9 a node cannot be
-/// reached; 10 the API server cannot be reached; 12 the journal is damaged (doctor: it, a blob, or what nodes know of it); 129, 130, 143 stopped by a signal, the run can be resumed.
+/// gate blocks, nothing was changed; 5 a step failed, the run can be resumed; 6 the run ended rolled back; 7 a rollback stopped; 8 another kup
+/// holds it; 9 a node cannot be reached; 10 the API server cannot be reached; 12 the journal is damaged (doctor: it, a blob, or what nodes know
+/// of it); 129, 130, 143 stopped by a signal, the run can be resumed.
 #[derive(Debug, Parser)]
 #[command(name = "kup", version, arg_required_else_help = true)]
 pub(crate) struct Cli {

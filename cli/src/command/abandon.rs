@@ -40,7 +40,7 @@ pub(super) async fn run(global: &Global, args: &Abandon) -> Result<Exit, CliErro
     let steps = driver.engine.state().steps.iter();
     for (step, _) in steps.filter(|(_, record)| record.may_be_under_way()) {
         tell!(
-            "what became of step `{step}` is not known: it may still be under way on its node; `kup doctor` asks the nodes"
+            "what became of step `{step}` is not known: it may still be under way on its node; `kup doctor {run} --nodes` asks"
         );
     }
     for node in show::cordoned(driver.engine.state()) {
