@@ -105,6 +105,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "steps/src/activity/uncordon.rs",
         from: "(true, _) => Found::Before { what: \"cordoned by this run\".to_owned() },",
         to: "(_, true) | (true, _) => Found::Before { what: \"cordoned by this run\".to_owned() },",
-        tests: "-p kup-tests --test it sim_upgrade",
+        tests: "-p kup-tests --test it walk::others",
     },
 ];
