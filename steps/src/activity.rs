@@ -62,6 +62,11 @@ fn need_note<'a>(cx: &'a StepContext, name: &str) -> Result<&'a str, ActivityErr
     })
 }
 
+/// Returns the flags that the operator has for kubeadm.
+fn flags(cx: &StepContext) -> Result<Vec<String>, ActivityError> {
+    Ok(cx.param("flags")?.split('\n').filter(|flag| !flag.is_empty()).map(str::to_owned).collect())
+}
+
 /// Whether an error passes by itself: an API server or a machine that is away for a moment.
 fn passes(error: &ActivityError) -> bool {
     error.class == ErrorClass::Transient

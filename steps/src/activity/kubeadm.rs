@@ -34,11 +34,6 @@ pub struct Kubeadm {
     command: Command,
 }
 
-/// Returns the flags that the operator has for kubeadm.
-pub(super) fn flags(cx: &StepContext) -> Result<Vec<String>, ActivityError> {
-    Ok(cx.param("flags")?.split('\n').filter(|flag| !flag.is_empty()).map(str::to_owned).collect())
-}
-
 impl Kubeadm {
     /// Returns the activity for the first control plane.
     #[must_use]
@@ -130,10 +125,15 @@ impl Kubeadm {
             is_whole = matches!(found, Found::Before { .. }) && kubelet.active == "active";
             others::wait_for(cx, &self.world, is_whole).await?;
         }
-        match self.must_be_configured(cx).await {
-            Err(error) if !is_whole && super::passes(&error) => Ok(()),
-            checked => checked,
+        let until = cx.clock.now().plus(others::PATIENCE);
+        while let Err(error) = self.must_be_configured(cx).await {
+            match super::passes(&error) {
+                false => return Err(error),
+                true if !is_whole => break,
+                true => others::pause(cx, until, &error.message).await?,
+            }
         }
+        Ok(())
     }
 
     fn script(&self, cx: &StepContext) -> Result<Script, ActivityError> {
@@ -143,7 +143,7 @@ impl Kubeadm {
             Command::Node => (KUBEADM_NODE, cx.param("role")?),
         };
         args.push(second.to_owned());
-        args.extend(flags(cx)?);
+        args.extend(super::flags(cx)?);
         Ok(Script::new(script, args))
     }
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use kup_core::activity::{ActivityError, StepContext};
+use kup_core::clock::Timestamp;
 
 use crate::cluster::{Cluster, Node, Pod};
 use crate::world::{World, cluster_error};
 
-/// A machine that reboots is waited for; then an operator is asked.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// A machine that reboots and an API server that is away are waited for; then an operator is asked.
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_secs(2);
 /// What must serve on each of them.
 const SERVING: [&str; 2] = ["etcd", "kube-apiserver"];
@@ -32,18 +33,30 @@ pub(super) async fn wait_for(
             Err(_) if !is_whole => return Ok(()),
             Err(error) => error.message,
         };
-        if cx.clock.now() > until {
-            let target = &cx.target;
-            return Err(ActivityError::transient(format!("{target} was left alone: {why}")));
+        pause(cx, until, &why).await?;
+    }
+}
+
+/// Says what is waited for, and waits a moment.
+///
+/// # Errors
+/// Transient when the time is over; `Unclear` when the run is to rest.
+pub(super) async fn pause(
+    cx: &StepContext,
+    until: Timestamp,
+    why: &str,
+) -> Result<(), ActivityError> {
+    if cx.clock.now() > until {
+        let target = &cx.target;
+        return Err(ActivityError::transient(format!("{target} was left alone: {why}")));
+    }
+    cx.say(&format!("waiting: {why}"));
+    tokio::select! {
+        biased;
+        () = cx.stopping() => {
+            Err(ActivityError::unclear("the run was to rest; nothing was begun"))
         }
-        cx.say(&format!("waiting: {why}"));
-        tokio::select! {
-            biased;
-            () = cx.stopping() => {
-                return Err(ActivityError::unclear("the run was to rest; nothing was begun"));
-            }
-            () = cx.clock.sleep(PAUSE) => {}
-        }
+        () = cx.clock.sleep(PAUSE) => Ok(()),
     }
 }
 

@@ -62,7 +62,7 @@ impl Activity for UpgradePlan {
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let host = self.0.host(&cx.target).await?;
         let mut args = vec![cx.param("version")?.to_owned()];
-        args.extend(super::kubeadm::flags(cx)?);
+        args.extend(super::flags(cx)?);
         let reply = host.ask(&Script::new(UPGRADE_PLAN, args)).await.map_err(|e| host_error(&e))?;
         let text = String::from_utf8_lossy(&reply.stdout).into_owned() + &reply.stderr;
         let blob = cx.blobs.put(text.as_bytes()).await.ok();

@@ -58,6 +58,34 @@ async fn no_control_plane_is_replaced_while_another_one_is_away() {
     );
 }
 
+/// Reboots the only control plane when a worker's turn with kubeadm comes.
+struct ApiAway(Site, AtomicBool);
+
+impl Director for ApiAway {
+    fn at(&self, process: &Process, _: &Moment) -> Cue {
+        let begins = |event: &Event| matches!(event, Event::AttemptStarted(it) if it.step.as_str() == "kubeadm-node.w1");
+        let entries = self.0.judge().entries();
+        if entries.iter().any(|it| begins(&it.event)) && !self.1.swap(true, Ordering::SeqCst) {
+            process.judge().struck("cp1");
+            self.0.world.kill_machine("cp1").unwrap();
+            self.0.world.boot_machine("cp1").unwrap();
+        }
+        Cue::GoOn
+    }
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_away_is_waited_for_before_a_workers_kubeadm() {
+    let site = Site::new(&Route::new("sim:1x1@v1.35.6", "v1.36.2")).await;
+    let director = Arc::new(ApiAway(site.clone(), AtomicBool::new(false)));
+    let end = lives(&site, director, Will::Go).await;
+    assert_eq!(end, SUCCEEDED, "{:#?}", site.last_entries());
+    let retries = site.entries().into_iter().filter(
+        |entry| matches!(&entry.event, Event::RetryScheduled(it) if it.step.as_str() == "kubeadm-node.w1"),
+    );
+    assert_eq!(retries.count(), 0, "an attempt was spent on an API server that was away");
+}
+
 #[tokio::test]
 async fn a_cordon_that_is_somebody_elses_stays() {
     let site = Site::new(&Route::new("sim:1x1@v1.35.6", "v1.36.2")).await;
