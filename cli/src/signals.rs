@@ -81,6 +81,15 @@ impl Signals {
         }
     }
 
+    /// Returns when a first signal came.
+    pub(crate) async fn any(&self) -> Exit {
+        let mut seen = self.seen.clone();
+        match seen.wait_for(|(_, first)| first.is_some()).await.map(|seen| seen.1) {
+            Ok(exit) => exit.unwrap_or(Exit::Interrupt),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Returns the exit code of the first signal, if one came.
     pub(crate) fn first(&self) -> Option<Exit> {
         self.seen.borrow().1

@@ -101,10 +101,18 @@ async fn agree(global: &Global, args: &Rollback, driver: &Driver) -> Result<Plan
         state,
     )?;
     let endpoint = &state.started.cluster.endpoint;
-    confirm(
-        &format!("Take the cluster at {endpoint} back from {} to {}?", plan.from, plan.to),
-        args.yes,
-    )?;
+    let question =
+        format!("Take the cluster at {endpoint} back from {} to {}?", plan.from, plan.to);
+    let yes = args.yes;
+    // Signals are heard already, so the question must not keep kup from obeying them.
+    tokio::select! {
+        answer = tokio::task::spawn_blocking(move || confirm(&question, yes)) => {
+            answer.map_err(|e| CliError::new(Exit::Unexpected, "cannot ask you").because(&e))??;
+        }
+        exit = driver.signals.any() => {
+            return Err(CliError::unchanged(exit, "stopped before the rollback"));
+        }
+    }
     Ok(plan)
 }
 
