@@ -36,6 +36,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         tests: "-p kup-tests --test it node_scripts",
     },
     Mutant {
+        name: "node-effect-synced",
+        guard: "the effect on the node being synced before its outcome is said",
+        file: "steps/src/node/attempt.sh",
+        from: "    if [ -d \"$place\" ]; then sync -f \"$place\" || true; fi\n",
+        to: "    :\n",
+        tests: "-p kup-tests --test it node_scripts",
+    },
+    Mutant {
         name: "node-exit-synced",
         guard: "the outcome on the node being synced",
         file: "steps/src/node/attempt.sh",
