@@ -118,7 +118,7 @@ pub(crate) enum SshAddress {
 /// What an upgrade shall be like.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Upgrade {
-    /// The version wanted, such as v1.36.2
+    /// The version wanted: v1.36.2, 1.36 for the newest patch that is offered, or latest; minors in between are gone through
     #[arg(value_name = "VERSION")]
     pub(crate) version: String,
     #[command(flatten)]
@@ -129,6 +129,9 @@ pub(crate) struct Upgrade {
     /// Workers that may be away at once: a number or a percentage
     #[arg(long, value_name = "N|P%", default_value = "1")]
     pub(crate) max_unavailable: String,
+    /// Take workers to the last minor only, where Kubernetes' skew rules and kubeadm's migrations allow it
+    #[arg(long)]
+    pub(crate) workers_skip_hops: bool,
     /// Preflight errors that kubeadm shall ignore, passed to it
     #[arg(long, value_name = "NAMES")]
     pub(crate) ignore_preflight_errors: Option<String>,

@@ -30,7 +30,7 @@ pub(crate) type Hosts = BTreeMap<String, (String, Arc<dyn Host>)>;
 const SIM: &str = "sim";
 
 /// Turns flags into the form that the journal keeps: absolute paths, no secrets.
-pub(crate) fn reach(args: &ReachArgs, target: Version) -> Result<Reach, CliError> {
+pub(crate) fn reach(args: &ReachArgs, target: Option<Version>) -> Result<Reach, CliError> {
     let absolute = |path: &Option<PathBuf>| match path {
         None => Ok(String::new()),
         Some(path) => absolute_path(path),
@@ -49,7 +49,7 @@ pub(crate) fn reach(args: &ReachArgs, target: Version) -> Result<Reach, CliError
         local_node: args.local_node.clone().unwrap_or_default(),
     };
     if let Some(sim) = &args.cluster {
-        let spec = SimSpec::parse(sim, Some(&target));
+        let spec = SimSpec::parse(sim, target.as_ref());
         let spec = spec.map_err(|e| {
             CliError::unchanged(Exit::Usage, "cannot make this cluster").because(&e)
         })?;

@@ -202,8 +202,7 @@ impl From<InventoryError> for CliError {
                 let made = Self::unchanged(exit, error.to_string()).record(&why.to_record());
                 if is_away { made.hint(ASK_API) } else { made }
             }
-            InventoryError::Version { .. }
-            | InventoryError::NoAddress(_) => Self::of(Exit::Usage, &error),
+            InventoryError::Version { .. } => Self::of(Exit::Usage, &error),
         }
     }
 }
@@ -218,12 +217,15 @@ impl From<PlanProblem> for CliError {
             PlanProblem::NoRepository(_) => made.hint("see https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/change-package-repository/"),
             PlanProblem::Equal(_)
             | PlanProblem::Older { .. }
-            | PlanProblem::TooNew { .. }
+            | PlanProblem::OtherMajor { .. }
+            | PlanProblem::Unfinished { .. }
+            | PlanProblem::NoRelease { .. }
+            | PlanProblem::WorkersMustStop { .. }
+            | PlanProblem::TooFarBehind { .. }
             | PlanProblem::Kubelet { .. }
             | PlanProblem::NoControlPlane
             | PlanProblem::NotFirst(_)
-            | PlanProblem::Name(_, _)
-            | PlanProblem::OperatingSystem(_, _) => made,
+            | PlanProblem::Name(_, _) => made,
         }
     }
 }

@@ -2,15 +2,19 @@
 //! simulated cluster of [`crate::sim`].
 
 pub mod kube_api;
+pub mod survey;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use kup_core::event::ClusterIdentity;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use survey::ClusterSurvey;
+
 /// A node as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// Its name.
     pub name: String,
@@ -36,10 +40,16 @@ pub struct Node {
     pub machine_id: String,
     /// `nodeInfo.bootID`.
     pub boot_id: String,
+    /// `nodeInfo.containerRuntimeVersion`, e.g. `containerd://1.6.20`.
+    pub runtime: String,
+    /// The label `kubernetes.io/hostname`, by which volumes are bound to nodes.
+    pub hostname: String,
+    /// Its taints, each as `key=value:effect` without an empty value.
+    pub taints: Vec<String>,
 }
 
-/// A pod as far as draining and verifying need it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A pod as far as gates, draining and verifying need it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pod {
     /// Its namespace.
     pub namespace: String,
@@ -63,6 +73,8 @@ pub struct Pod {
     pub tolerates_cordon: bool,
     /// The names of its emptyDir volumes.
     pub empty_dirs: Vec<String>,
+    /// The names of the PersistentVolumeClaims that it uses.
+    pub claims: Vec<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// The images of its containers.
@@ -146,6 +158,9 @@ pub trait Cluster: Send + Sync {
 
     /// Asks `/readyz?verbose`; returns the checks that do not pass, empty when all is well (etcd is one of them).
     async fn unready_checks(&self) -> Result<Vec<String>, ClusterError>;
+
+    /// Reads everything that gates ask about. What cannot be read is an error in its part.
+    async fn survey(&self) -> ClusterSurvey;
 
     /// Returns all nodes, sorted by name.
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError>;

@@ -4,18 +4,22 @@
 use std::collections::BTreeMap;
 
 use crate::host::{Host, HostError};
-use crate::package;
 use crate::script::{self, Script};
 
 use self::reply::Lines;
 
+pub mod etcd;
 mod kubelet;
 mod leftovers;
+mod offers;
 mod reply;
+mod survey;
 mod view;
 
 pub use kubelet::{KubeletProcess, KubeletState};
 pub use leftovers::{LeftAttempt, Leftovers, Trace};
+pub use offers::{MinorOffers, Offers};
+pub use survey::{Certificate, DirectAnswer, KubeletFlag, MachineSurvey};
 
 /// What installs packages on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,30 +155,6 @@ impl PackageState {
             packages: lines.with_prefix("version:").map(package).collect::<Result<_, _>>()?,
             audit: lines.option("audit")?,
             repositories: lines.all("repository").map(repository).collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-/// What a minor's repository has of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offers {
-    /// The package version by package, where there is one.
-    pub versions: BTreeMap<String, Option<String>>,
-    /// The node's file that it was read through.
-    pub repository: String,
-}
-
-impl Offers {
-    /// Asks a node about a version (`1.20.2`) in a minor's repository (`v1.20`).
-    ///
-    /// # Errors
-    /// See [`HostError`].
-    pub async fn read(host: &dyn Host, minor: &str, version: &str) -> Result<Self, HostError> {
-        let lines = Lines::ask(host, &package::offers(minor, version)).await?;
-        let offers = lines.with_prefix("offer:");
-        Ok(Self {
-            versions: offers.map(|(name, offer)| (name, reply::not_empty(offer))).collect(),
-            repository: lines.text("repository")?,
         })
     }
 }

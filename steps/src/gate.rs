@@ -1,4 +1,5 @@
-//! The first gates: questions that must be answered before anything is changed. One file for each kind of question.
+//! The gates: questions that must be answered before anything is changed. One file for each, with what `kup explain` says of it.
+//! Gates have no effect: they read the inventory that was taken before.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,19 +11,132 @@ use kup_core::event::Verdict;
 use kup_core::gate::Gate;
 
 use crate::inventory::Inventory;
+use crate::version::Version;
 
+mod answers;
 mod control_plane;
 mod disk;
 mod nodes;
 mod other_upgrade;
 mod skew;
 
-/// Answers from what was seen and from the plan's parameters.
-type Answer = fn(&Inventory, &BTreeMap<String, String>) -> Verdict;
+pub use skew::most_behind;
+
+/// What is known of a gate before it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// Its code, for `kup explain` and `--ignore`: `K103`.
+    pub code: &'static str,
+    /// Its name in plans and journals.
+    pub name: &'static str,
+    /// The question, in one sentence.
+    pub question: &'static str,
+    /// Why it is asked: what goes wrong otherwise, with its source.
+    pub why: &'static str,
+    /// What to do when it warns or blocks, with commands.
+    pub remedy: &'static str,
+    /// Whether an operator may go on although it blocks.
+    pub overruling: Overruling,
+}
+
+/// Whether an operator may go on although a gate blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overruling {
+    /// With `--ignore CODE`, which is journaled.
+    Allowed,
+    /// Not at all: going on would certainly do damage.
+    Never,
+}
+
+/// What a gate is asked.
+pub struct Question<'a> {
+    /// What was seen of the cluster.
+    pub inventory: &'a Inventory,
+    /// The version that the whole control plane has.
+    pub from: Version,
+    /// The releases that the upgrade goes through; the last one is the target.
+    pub hops: Vec<Version>,
+    /// The plan's further parameters.
+    pub params: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Question<'a> {
+    /// Reads the parameters of a plan; `None` where they are not those of this kup.
+    #[must_use]
+    pub fn read(inventory: &'a Inventory, params: &'a BTreeMap<String, String>) -> Option<Self> {
+        let from = params.get("from")?.parse().ok()?;
+        let hops = params.get("hops")?.split(',').map(str::parse).collect::<Result<Vec<_>, _>>();
+        Some(Self { inventory, from, hops: hops.ok().filter(|hops| !hops.is_empty())?, params })
+    }
+
+    /// Returns the last hop's version.
+    #[must_use]
+    pub fn target(&self) -> Version {
+        self.hops.last().copied().unwrap_or(self.from)
+    }
+
+    /// Returns the minors that the upgrade enters: none for a patch.
+    #[must_use]
+    pub fn entered(&self) -> Vec<u32> {
+        let minors = self.hops.iter().map(|hop| hop.minor);
+        let mut entered: Vec<u32> = minors.filter(|minor| *minor > self.from.minor).collect();
+        entered.dedup();
+        entered
+    }
+
+    /// Whether the plan was made with an option.
+    #[must_use]
+    pub fn says(&self, param: &str) -> bool {
+        self.params.get(param).is_some_and(|value| value == "yes")
+    }
+}
+
+/// Answers a question. Pure.
+type Answer = fn(&Question<'_>) -> Verdict;
+
+/// The gates that are answered from an inventory, in the order in which they are asked.
+const ALL: [(About, Answer); 6] = [
+    (answers::ABOUT, answers::check),
+    (skew::ABOUT, skew::check),
+    (nodes::ABOUT, nodes::check),
+    (control_plane::ABOUT, control_plane::check),
+    (disk::ABOUT, disk::check),
+    (other_upgrade::ABOUT, other_upgrade::check),
+];
+
+/// The gates that only the command line can answer: it knows its own state directory.
+pub const OF_THE_OPERATOR: [About; 2] = [
+    About {
+        code: "K190",
+        name: "journal-room",
+        question: "Has the state directory room for the journal and the backups?",
+        why: "kup stops as soon as it cannot write its journal.",
+        remedy: "make room, or name another folder with --state-dir",
+        overruling: Overruling::Allowed,
+    },
+    About {
+        code: "K191",
+        name: "no-unfinished-run",
+        question: "Is any other run of this cluster unfinished, here or on another machine?",
+        why: "Two runs on one cluster would undo each other's work; nodes refuse the second one.",
+        remedy: "`kup resume RUN`, `kup rollback RUN` or `kup abandon RUN --reason TEXT`; for a run of a machine that is gone: `--take-over RUN`",
+        overruling: Overruling::Never,
+    },
+];
+
+/// Goes through everything that is known of the gates, in the order in which they are asked.
+pub fn about() -> impl Iterator<Item = About> {
+    ALL.iter().map(|(about, _)| *about).chain(OF_THE_OPERATOR)
+}
+
+/// Goes through the names of all gates, in the order in which they are asked.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    about().map(|about| about.name)
+}
 
 /// A gate that is answered from the inventory alone.
 struct FromInventory {
-    name: &'static str,
+    about: About,
     inventory: Arc<Inventory>,
     answer: Answer,
 }
@@ -30,7 +144,7 @@ struct FromInventory {
 #[async_trait]
 impl Gate for FromInventory {
     fn name(&self) -> &'static str {
-        self.name
+        self.about.name
     }
 
     fn version(&self) -> u32 {
@@ -38,27 +152,28 @@ impl Gate for FromInventory {
     }
 
     async fn check(&self, params: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
-        Ok((self.answer)(&self.inventory, params))
+        let question = Question::read(&self.inventory, params);
+        let question = question.ok_or_else(|| {
+            ActivityError::permanent("the plan does not say where the upgrade goes through")
+        })?;
+        Ok((self.answer)(&question))
     }
 }
 
 /// Adds the gates that are answered from an inventory.
 pub fn add_all(catalog: &mut Catalog, inventory: &Arc<Inventory>) {
-    let all: [(&'static str, Answer); 5] = [
-        ("version-skew", skew::check),
-        ("nodes-ready", nodes::check),
-        ("control-plane-healthy", control_plane::check),
-        ("disk-room", disk::check),
-        ("no-other-upgrade", other_upgrade::check),
-    ];
-    for (name, answer) in all {
+    for (about, answer) in ALL {
         let inventory = Arc::clone(inventory);
-        catalog.add_gate(Arc::new(FromInventory { name, inventory, answer }));
+        catalog.add_gate(Arc::new(FromInventory { about, inventory, answer }));
     }
 }
 
 fn pass(evidence: impl Into<String>) -> Verdict {
     Verdict::Pass { evidence: evidence.into() }
+}
+
+fn warn(evidence: impl Into<String>, remedy: impl Into<String>) -> Verdict {
+    Verdict::Warn { evidence: evidence.into(), remedy: remedy.into() }
 }
 
 fn block(evidence: impl Into<String>, remedy: impl Into<String>) -> Verdict {

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use kup_core::activity::ActivityError;
-use kup_core::clock::Timestamp;
+use kup_core::clock::{Clock, Timestamp};
 use kup_core::event::{ClusterIdentity, MachineIdentity};
 use thiserror::Error;
 
 use crate::activity::config_maps;
-use crate::cluster::{Cluster, ClusterError, Node};
-use crate::facts::{ControlPlaneState, NodeFacts, Offers, PackageManager, PackageState};
+use crate::cluster::{Cluster, ClusterError, ClusterSurvey, Node};
+use crate::facts::etcd::EtcdSurvey;
+use crate::facts::{
+    ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageManager, PackageState,
+};
 use crate::host::{Host, HostError};
 use crate::version::{InvalidVersion, Version};
 
@@ -33,8 +36,27 @@ pub struct Inventory {
     pub unready_checks: Vec<String>,
     /// Pods of kube-system that are not ready.
     pub unready_pods: Vec<String>,
-    /// The nodes, sorted by name.
+    /// The Linux nodes whose machines answered, sorted by name.
     pub nodes: Vec<NodeInventory>,
+    /// Nodes whose machines did not answer, or said something that kup does not understand.
+    pub silent: Vec<SilentNode>,
+    /// Nodes with another operating system: they are left as they are.
+    pub foreign: Vec<Node>,
+    /// What the API tells beyond its nodes.
+    pub survey: ClusterSurvey,
+    /// etcd, or why nobody could tell.
+    pub etcd: Result<EtcdSurvey, String>,
+}
+
+/// A node that kup cannot look at.
+#[derive(Debug, Clone)]
+pub struct SilentNode {
+    /// As the API shows it.
+    pub node: Node,
+    /// Where the machine was looked for; empty where the API has no address.
+    pub address: String,
+    /// Why there is no answer.
+    pub why: String,
 }
 
 /// One node and its machine.
@@ -48,10 +70,14 @@ pub struct NodeInventory {
     pub facts: NodeFacts,
     /// Its packages.
     pub packages: PackageState,
-    /// What its repository offers for the target.
+    /// What its repositories offer of the minors on the way.
     pub offers: Offers,
     /// Its static pods; empty on a worker.
     pub control_plane: ControlPlaneState,
+    /// What gates ask of it.
+    pub survey: MachineSurvey,
+    /// When it answered.
+    pub seen_at: Timestamp,
 }
 
 impl NodeInventory {
@@ -85,7 +111,7 @@ pub enum InventoryError {
         /// What is wrong with it.
         source: InvalidVersion,
     },
-    /// Machines do not answer or lack something.
+    /// No machine answers.
     #[error("cannot read {}", names(.0))]
     Machines(Vec<(String, HostError)>),
     /// Something else answers where a node should be.
@@ -102,9 +128,6 @@ pub enum InventoryError {
         /// The machine-id in the Node object.
         known: String,
     },
-    /// A node has no machine that kup could reach.
-    #[error("node {0} has no address")]
-    NoAddress(String),
 }
 
 fn names(failed: &[(String, HostError)]) -> String {
@@ -120,44 +143,83 @@ pub async fn version(cluster: &dyn Cluster) -> Result<Version, InventoryError> {
     parse("kubeadm-config", &version)
 }
 
-/// Asks the cluster and all machines. `hosts` must hold one for each node.
+/// What an inventory is taken for.
+#[derive(Clone)]
+pub struct Asking {
+    /// The minors whose repositories are asked.
+    pub minors: Vec<String>,
+    /// The clock by which answers are dated.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Asks the cluster and all machines side by side. A machine that does not answer is part of the picture; when none answers, there is no
+/// picture.
 ///
 /// # Errors
-/// See [`InventoryError`]; all machines that failed are named.
+/// See [`InventoryError`].
 pub async fn collect(
     cluster: &dyn Cluster,
     nodes: &[Node],
     hosts: &BTreeMap<String, (String, Arc<dyn Host>)>,
-    (target, taken_at): (Version, Timestamp),
+    asking: &Asking,
 ) -> Result<Inventory, InventoryError> {
-    let version = version(cluster).await?;
-    let server_version = cluster.server_version().await.map_err(InventoryError::Cluster)?;
-    let unready_checks = cluster.unready_checks().await.map_err(InventoryError::Cluster)?;
-    let pods = cluster.system_pods().await.map_err(InventoryError::Cluster)?;
-    let unready_pods =
-        pods.iter().filter(|pod| pod.is_wanting()).map(|pod| pod.name.clone()).collect();
-    let asked = stream::iter(nodes).map(|node| machine(node, hosts, target)).buffered(AT_ONCE);
-    let answers: Vec<_> = asked.collect().await;
-    let (mut read, mut failed) = (Vec::new(), Vec::new());
-    for (node, answer) in nodes.iter().zip(answers) {
+    let (foreign, linux): (Vec<&Node>, Vec<&Node>) =
+        nodes.iter().partition(|node| node.os != "linux");
+    let machines = stream::iter(&linux).map(|node| machine(node, hosts, asking)).buffered(AT_ONCE);
+    let (api, survey, answers) =
+        tokio::join!(api(cluster), cluster.survey(), machines.collect::<Vec<_>>());
+    let api = api?;
+    let mut inventory = Inventory {
+        taken_at: asking.clock.now(),
+        cluster: api.identity,
+        version: api.version,
+        server_version: api.server_version,
+        unready_checks: api.unready_checks,
+        unready_pods: api.unready_pods,
+        nodes: Vec::new(),
+        silent: Vec::new(),
+        foreign: foreign.into_iter().cloned().collect(),
+        survey,
+        etcd: Err("not asked".to_owned()),
+    };
+    let mut failed = Vec::new();
+    for (node, (address, answer)) in linux.iter().zip(answers) {
         match answer {
-            Ok(machine) => read.push(machine),
-            Err(Some(error)) => failed.push((node.name.clone(), error)),
-            Err(None) => return Err(InventoryError::NoAddress(node.name.clone())),
+            Ok(machine) => inventory.nodes.push(machine),
+            Err(error) => {
+                let (node, why) =
+                    ((*node).clone(), crate::world::host_error(&error).to_record().to_string());
+                failed.push((node.name.clone(), error));
+                inventory.silent.push(SilentNode { node, address, why });
+            }
         }
     }
-    if !failed.is_empty() {
+    if inventory.nodes.is_empty() && !failed.is_empty() {
         return Err(InventoryError::Machines(failed));
     }
-    read.iter().try_for_each(same_machine)?;
-    Ok(Inventory {
-        taken_at,
-        cluster: cluster.identity().await.map_err(InventoryError::Cluster)?,
-        version,
-        server_version: parse("the API server", &server_version)?,
-        unready_checks,
-        unready_pods,
-        nodes: read,
+    inventory.nodes.iter().try_for_each(same_machine)?;
+    Ok(inventory)
+}
+
+/// What the API says of itself.
+struct Api {
+    identity: ClusterIdentity,
+    version: Version,
+    server_version: Version,
+    unready_checks: Vec<String>,
+    unready_pods: Vec<String>,
+}
+
+async fn api(cluster: &dyn Cluster) -> Result<Api, InventoryError> {
+    let failed = InventoryError::Cluster;
+    let pods = cluster.system_pods().await.map_err(failed)?;
+    let unready = pods.iter().filter(|pod| pod.is_wanting()).map(|pod| pod.name.clone());
+    Ok(Api {
+        identity: cluster.identity().await.map_err(failed)?,
+        version: version(cluster).await?,
+        server_version: parse("the API server", &cluster.server_version().await.map_err(failed)?)?,
+        unready_checks: cluster.unready_checks().await.map_err(failed)?,
+        unready_pods: unready.collect(),
     })
 }
 
@@ -182,31 +244,43 @@ fn parse(whose: &str, version: &str) -> Result<Version, InventoryError> {
     plain.parse().map_err(|source| InventoryError::Version { whose: whose.to_owned(), source })
 }
 
+/// Asks one machine; returns also where it was asked.
 async fn machine(
     node: &Node,
     hosts: &BTreeMap<String, (String, Arc<dyn Host>)>,
-    target: Version,
-) -> Result<NodeInventory, Option<HostError>> {
-    let (address, host) = hosts.get(&node.name).ok_or(None)?;
-    let host = host.as_ref();
-    let facts = NodeFacts::read(host).await.map_err(Some)?;
+    asking: &Asking,
+) -> (String, Result<NodeInventory, HostError>) {
+    let Some((address, host)) = hosts.get(&node.name) else {
+        let what = "an address in the API".to_owned();
+        return (String::new(), Err(HostError::Lacks { node: node.name.clone(), what }));
+    };
+    (address.clone(), read(node, address, host.as_ref(), asking).await)
+}
+
+async fn read(
+    node: &Node,
+    address: &str,
+    host: &dyn Host,
+    asking: &Asking,
+) -> Result<NodeInventory, HostError> {
+    let facts = NodeFacts::read(host).await?;
     if facts.package_manager != PackageManager::Apt {
         let found = format!("{:?}", facts.package_manager).to_lowercase();
         let (node, what) = (node.name.clone(), format!("apt (its package manager is: {found})"));
-        return Err(Some(HostError::Lacks { node, what }));
+        return Err(HostError::Lacks { node, what });
     }
-    let packages = PackageState::read(host).await.map_err(Some)?;
-    let offers = Offers::read(host, &target.minor_name(), &target.bare()).await.map_err(Some)?;
     let control_plane = match node.control_plane {
-        true => ControlPlaneState::read(host).await.map_err(Some)?,
+        true => ControlPlaneState::read(host).await?,
         false => ControlPlaneState::none(),
     };
     Ok(NodeInventory {
         node: node.clone(),
-        address: address.clone(),
+        address: address.to_owned(),
         facts,
-        packages,
-        offers,
+        packages: PackageState::read(host).await?,
+        offers: Offers::read(host, &asking.minors).await?,
         control_plane,
+        survey: MachineSurvey::default(),
+        seen_at: asking.clock.now(),
     })
 }

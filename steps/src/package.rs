@@ -7,10 +7,10 @@ use crate::script::{self, Script};
 /// A package in an exact version: its name, and the version as the repository spells it.
 pub type Pinned<'a> = (&'a str, &'a str);
 
-/// Returns the question which package versions a minor's repository offers. `minor` is `v1.20`, `version` is `1.20.2`.
+/// Returns the question which package versions the repositories of minors such as `v1.20` offer.
 #[must_use]
-pub fn offers(minor: &str, version: &str) -> Script {
-    Script::new(script::OFFERS, [minor, version])
+pub fn offers(minors: &[String]) -> Script {
+    Script::new(script::OFFERS, minors.iter().map(String::as_str))
 }
 
 /// Returns the order to switch the node's repository to a minor such as `v1.20`.

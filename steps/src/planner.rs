@@ -1,37 +1,53 @@
-//! The upgrade as a plan: inventory and options in, plan out. Pure. Order: the static pods of every control plane, one node at a time;
-//! then their kubelets; then the workers; then the verification of the whole.
+//! The upgrade as a plan: inventory and options in, plan out. Pure. Each hop goes: the static pods of every control plane, one node at a
+//! time; then their kubelets; then the workers; then the verification of the whole. Where it goes is found by [`Target`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kup_core::id::InvalidId;
 use kup_core::plan::{GateSpec, Plan, Stage, Wave};
-use thiserror::Error;
 
+use crate::gate;
 use crate::inventory::{Inventory, NodeInventory};
-use crate::version::{InvalidVersion, Version};
+use crate::version::Version;
 
+mod problem;
 mod stages;
+mod standing;
+mod target;
 
+pub use problem::PlanProblem;
 use stages::Stages;
 pub(crate) use stages::{step, step_id, verify_stage};
+pub use standing::{Standing, standing};
+pub use target::Target;
 
-/// The name of the wave after which `--until control-plane` rests.
+/// The name of the wave after which `--until control-plane` rests: of the last hop.
 pub const UNTIL_CONTROL_PLANE: &str = "control-plane-kubelets";
 
 /// What an operator wants.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The version wanted.
-    pub target: Version,
+    /// The releases to go through, the last one being the target; empty where only nodes that were left out are to follow.
+    pub hops: Vec<Version>,
     /// The control plane to begin with; by default the first one, by name, that holds `admin.conf`.
     pub first: Option<String>,
     /// How many workers may be away at once.
     pub max_unavailable: u32,
+    /// Where workers stop.
+    pub workers: WorkerHops,
     /// Flags for kubeadm, such as `--ignore-preflight-errors=...`.
     pub kubeadm_flags: Vec<String>,
     /// How to drain.
     pub drain: Drain,
+}
+
+/// Through which releases workers go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerHops {
+    /// Through every one.
+    Every,
+    /// Only to the last one, where the skew rules and kubeadm's migrations allow it.
+    Last,
 }
 
 /// How to drain, in kubectl's words.
@@ -47,65 +63,29 @@ pub struct Drain {
     pub timeout: Duration,
 }
 
-/// Says why there is no plan. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PlanProblem {
-    /// It is there already.
-    #[error("the cluster is at {0} already")]
-    Equal(Version),
-    /// It would be a step back.
-    #[error(
-        "{target} is older than the cluster's {current}: kup upgrades; to undo an upgrade use `kup rollback`"
-    )]
-    Older {
-        /// What the cluster has.
-        current: Version,
-        /// What is wanted.
-        target: Version,
-    },
-    /// A minor would be skipped.
-    #[error("{target} is too new for the cluster's {current}: minors may not be skipped, go to v{}.{} first", current.major, current.minor + 1)]
-    TooNew {
-        /// What the cluster has.
-        current: Version,
-        /// What is wanted.
-        target: Version,
-    },
-    /// A kubelet's version is unreadable.
-    #[error("the kubelet of {node} is at a version that kup does not understand: {source}")]
-    Kubelet {
-        /// The node.
-        node: String,
-        /// What is wrong with it.
-        source: InvalidVersion,
-    },
-    /// The repository of a node does not have the version.
-    #[error("the repository of {node} ({repository}) does not offer {package} {version}")]
-    NotOffered {
-        /// The node.
-        node: String,
-        /// The file that names the repository.
-        repository: String,
-        /// The package.
-        package: String,
-        /// The version, without `v`.
-        version: String,
-    },
-    /// No node names a Kubernetes repository.
-    #[error("no file in /etc/apt names a Kubernetes repository with a minor (v1.NN) on {0}")]
-    NoRepository(String),
-    /// There is nothing to begin with.
-    #[error("no control plane holds /etc/kubernetes/admin.conf: is this a kubeadm cluster?")]
-    NoControlPlane,
-    /// `--first` names something else.
-    #[error("`{0}` is not a control plane of this cluster that holds /etc/kubernetes/admin.conf")]
-    NotFirst(String),
-    /// A node cannot be part of a step's name.
-    #[error("node `{0}` cannot be named in a step")]
-    Name(String, #[source] InvalidId),
-    /// kup does not upgrade this operating system.
-    #[error("node {0} runs {1}: kup upgrades Linux nodes")]
-    OperatingSystem(String, String),
+/// One hop of a plan: from where every node is by then to a release.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hop {
+    /// Where it goes.
+    pub(crate) target: Version,
+    /// Its number, counted from 1.
+    pub(crate) number: u32,
+    /// Whether it is the plan's last one.
+    pub(crate) is_last: bool,
+    /// Whether its work may have been begun by somebody else: then nothing is taken as done because it looks so.
+    pub(crate) again: bool,
+}
+
+impl Hop {
+    /// Returns the name of a wave or the beginning of a step's id: the last hop has the plain one.
+    fn wave(&self, name: &str) -> String {
+        if self.is_last { name.to_owned() } else { format!("{name} to {}", self.target) }
+    }
+
+    /// Returns a step's id in this hop: the first hop has the plain ones.
+    pub(crate) fn step(&self, id: &str) -> String {
+        if self.number == 1 { id.to_owned() } else { format!("hop{}.{id}", self.number) }
+    }
 }
 
 /// Plans the upgrade.
@@ -113,60 +93,132 @@ pub enum PlanProblem {
 /// # Errors
 /// See [`PlanProblem`].
 pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProblem> {
-    let remainder = inventory.version == options.target;
-    let lagging = |n: &NodeInventory| n.node.kubelet_version != options.target.to_string();
-    if remainder && !inventory.nodes.iter().any(lagging) {
-        return Err(PlanProblem::Equal(inventory.version));
-    }
-    check_target(inventory.version, options.target)?;
+    let standing = standing(inventory);
+    let hops = hops(&standing, inventory, options)?;
     inventory.nodes.iter().try_for_each(check_node)?;
     let first = first_control_plane(inventory, options.first.as_deref())?;
+    check_workers(inventory, options, &hops)?;
+    let mut waves = Vec::new();
+    for hop in &hops {
+        waves.extend(hop_waves(inventory, options, (first, hop))?);
+    }
+    let target = hops.last().map_or(inventory.version, |hop| hop.target);
+    let (from, to) = (standing.at.to_string(), target.to_string());
+    let targets: Vec<Version> = hops.iter().map(|hop| hop.target).collect();
+    Ok(Plan { from, to, gates: gates(standing.at, &targets, options), waves })
+}
+
+/// Returns the hops still to go. Where everything but some nodes is at the target, one hop takes those there.
+fn hops(
+    standing: &Standing,
+    inventory: &Inventory,
+    options: &Options,
+) -> Result<Vec<Hop>, PlanProblem> {
+    let target = options.hops.last().copied().unwrap_or(inventory.version);
+    let lagging = |n: &NodeInventory| n.node.kubelet_version != target.to_string();
+    let is_behind = |n: &NodeInventory| {
+        let kubelet = n.node.kubelet_version.parse::<Version>();
+        kubelet.is_ok_and(|kubelet| kubelet.minor < inventory.version.minor)
+    };
+    let mut targets = options.hops.clone();
+    if let Some(unfinished) = standing.unfinished {
+        if !targets.contains(&unfinished) && unfinished != target {
+            let seen = standing.seen.join("; ");
+            return Err(PlanProblem::Unfinished { unfinished, target, seen });
+        }
+        targets.retain(|hop| *hop > unfinished);
+        targets.insert(0, unfinished);
+    } else if targets.is_empty() {
+        if !inventory.nodes.iter().any(lagging) && standing.missing.is_empty() {
+            return Err(PlanProblem::Equal(inventory.version));
+        }
+        targets.push(target);
+    } else if options.workers == WorkerHops::Every && inventory.nodes.iter().any(is_behind) {
+        // What an earlier upgrade left out comes first: no node may leave a minor out.
+        targets.insert(0, inventory.version);
+    }
+    let last = targets.len();
+    let hop = |(index, target): (usize, Version)| Hop {
+        target,
+        number: u32::try_from(index + 1).unwrap_or(u32::MAX),
+        is_last: index + 1 == last,
+        again: standing.unfinished == Some(target),
+    };
+    Ok(targets.into_iter().enumerate().map(hop).collect())
+}
+
+fn hop_waves(
+    inventory: &Inventory,
+    options: &Options,
+    (first, hop): (&NodeInventory, &Hop),
+) -> Result<Vec<Wave>, PlanProblem> {
+    let remainder = inventory.version == hop.target && !hop.again;
+    let lagging = |n: &NodeInventory| n.node.kubelet_version != hop.target.to_string();
+    // Of an upgrade that left nodes out, only those are done; its control plane is found done step by step.
+    let wanted = |n: &&NodeInventory| !remainder || lagging(n);
     let others = || {
         inventory.nodes.iter().filter(|n| n.node.control_plane && n.node.name != first.node.name)
     };
-    // Of an upgrade that left nodes out, only those are done; its control plane is found done step by step.
-    let wanted = |n: &NodeInventory| !remainder || lagging(n);
-    let workers = || inventory.nodes.iter().filter(|n| !n.node.control_plane && wanted(n));
-    let stages = Stages { options };
+    let workers = || inventory.nodes.iter().filter(|n| !n.node.control_plane).filter(wanted);
+    let stages = Stages { options, hop };
     let mut static_pods = vec![stages.first(first)?];
     for node in others() {
         static_pods.push(stages.control_plane(node)?);
     }
-    let kubelets = std::iter::once(first).chain(others()).filter(|n| wanted(n));
-    let kubelets = kubelets.map(|node| stages.kubelet(node));
-    let workers = workers().map(|node| stages.worker(node));
+    let kubelets = std::iter::once(first).chain(others()).filter(wanted);
+    let kubelets: Vec<Stage> =
+        kubelets.map(|node| stages.kubelet(node)).collect::<Result<_, _>>()?;
+    let workers: Vec<Stage> = match (hop.is_last, options.workers) {
+        (false, WorkerHops::Last) => Vec::new(),
+        (true, _) | (false, WorkerHops::Every) => {
+            workers().map(|node| stages.worker(node)).collect::<Result<_, _>>()?
+        }
+    };
+    let wave = |name: &str, max_parallel: u32, stages| Wave {
+        name: hop.wave(name),
+        hop: hop.number,
+        max_parallel: max_parallel.max(1),
+        stages,
+    };
     let mut waves = vec![
         wave("control-plane", 1, static_pods),
-        wave(UNTIL_CONTROL_PLANE, 1, kubelets.collect::<Result<_, _>>()?),
-        wave("workers", options.max_unavailable, workers.collect::<Result<_, _>>()?),
+        wave(UNTIL_CONTROL_PLANE, 1, kubelets),
+        wave("workers", options.max_unavailable, workers),
         wave("verify", 1, vec![stages.verify(inventory)?]),
     ];
     waves.retain(|wave| !wave.stages.is_empty());
-    let (from, to) = (inventory.version.to_string(), options.target.to_string());
-    Ok(Plan { from, to, gates: gates(options.target), waves })
-}
-
-/// Refuses what is no step forward, or too large a one. An equal version passes: nodes may have been left out.
-///
-/// # Errors
-/// [`PlanProblem::Older`], [`PlanProblem::TooNew`].
-pub fn check_target(current: Version, target: Version) -> Result<(), PlanProblem> {
-    if target < current {
-        Err(PlanProblem::Older { current, target })
-    } else if target.major != current.major || target.minor > current.minor + 1 {
-        Err(PlanProblem::TooNew { current, target })
-    } else {
-        Ok(())
-    }
+    Ok(waves)
 }
 
 fn check_node(node: &NodeInventory) -> Result<(), PlanProblem> {
     let name = || node.node.name.clone();
-    if node.node.os != "linux" {
-        return Err(PlanProblem::OperatingSystem(name(), node.node.os.clone()));
-    }
     if !node.packages.repositories.iter().any(|repository| repository.minor.is_some()) {
         return Err(PlanProblem::NoRepository(name()));
+    }
+    Ok(())
+}
+
+/// Workers that leave hops out must not miss a migration, and must not fall too far behind.
+fn check_workers(
+    inventory: &Inventory,
+    options: &Options,
+    hops: &[Hop],
+) -> Result<(), PlanProblem> {
+    let Some((last, skipped)) = hops.split_last() else { return Ok(()) };
+    if options.workers == WorkerHops::Every {
+        return Ok(());
+    }
+    for hop in skipped {
+        if let Some(why) = stages::migrates_nodes(hop.target.minor) {
+            return Err(PlanProblem::WorkersMustStop { minor: hop.target.minor, why });
+        }
+    }
+    for node in inventory.nodes.iter().filter(|n| !n.node.control_plane) {
+        let Ok(kubelet) = node.node.kubelet_version.parse::<Version>() else { continue };
+        if kubelet.minor + gate::most_behind(kubelet) < last.target.minor {
+            let (node, target) = (node.node.name.clone(), last.target);
+            return Err(PlanProblem::TooFarBehind { node, kubelet, target });
+        }
     }
     Ok(())
 }
@@ -185,20 +237,17 @@ fn first_control_plane<'a>(
     }
 }
 
-fn gates(target: Version) -> Vec<GateSpec> {
-    let names = [
-        "version-skew",
-        "nodes-ready",
-        "control-plane-healthy",
-        "disk-room",
-        "no-other-upgrade",
-        "journal-room",
-        "no-unfinished-run",
-    ];
-    let params = || BTreeMap::from([("target".to_owned(), target.to_string())]);
-    names.map(|gate| GateSpec { gate: gate.to_owned(), version: 1, params: params() }).to_vec()
-}
-
-fn wave(name: &str, max_parallel: u32, stages: Vec<Stage>) -> Wave {
-    Wave { name: name.to_owned(), hop: 1, max_parallel: max_parallel.max(1), stages }
+/// All gates get the same parameters: where the upgrade begins and goes through, and how it drains.
+fn gates(from: Version, hops: &[Version], options: &Options) -> Vec<GateSpec> {
+    let yes = |on: bool| if on { "yes" } else { "no" }.to_owned();
+    let hops: Vec<String> = hops.iter().map(ToString::to_string).collect();
+    let params = BTreeMap::from([
+        ("from".to_owned(), from.to_string()),
+        ("hops".to_owned(), hops.join(",")),
+        ("drain-force".to_owned(), yes(options.drain.force)),
+        ("delete-emptydir-data".to_owned(), yes(options.drain.delete_emptydir_data)),
+        ("max-unavailable".to_owned(), options.max_unavailable.to_string()),
+    ]);
+    let spec = |gate: &str| GateSpec { gate: gate.to_owned(), version: 1, params: params.clone() };
+    gate::names().map(spec).collect()
 }

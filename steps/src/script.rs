@@ -35,8 +35,12 @@ scripts! {
     FACTS = "facts";
     /// Asks: versions, state and holds of the packages, and the repository. Prints `key=value` lines.
     PACKAGES = "packages";
-    /// Asks: which package versions a minor's repository offers. Args: minor (`v1.20`), version (`1.20.2`).
+    /// Asks: which package versions the repositories of minors offer. Args: minors (`v1.20`)...
     OFFERS = "offers";
+    /// Asks: what gates want to know of a machine. Prints `key=value` lines.
+    SURVEY = "survey";
+    /// Asks: etcd's members, their health and alarms, through a control plane. Prints `key=value` lines.
+    ETCD = "etcd";
     /// Asks: static pod manifests, their images and hashes, key pairs. Prints `key=value` lines.
     CONTROL_PLANE = "control-plane";
     /// Asks: the kubelet's program, process and files. Prints `key=value` lines.

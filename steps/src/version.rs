@@ -25,6 +25,12 @@ pub struct InvalidVersion {
     why: &'static str,
 }
 
+impl InvalidVersion {
+    pub(crate) fn new(given: &str, why: &'static str) -> Self {
+        Self { given: given.to_owned(), why }
+    }
+}
+
 impl Version {
     /// Returns the version without the leading `v`, as packages spell it.
     #[must_use]

@@ -45,9 +45,14 @@ async fn a_package_that_the_repository_lacks_is_not_installed() {
     let rig = Rig::new("sim:1x1@v1.35.6").await;
     let (status, output) = rig.run("w1", script::INSTALL, &["kubeadm=1.36.2-1.1"]).await;
     assert_eq!(status, 100, "{output}");
-    let offers = Script::new(script::OFFERS, ["v1.36", "1.36.99"]);
+    let offers = Script::new(script::OFFERS, ["v1.36", "v1.99"]);
     let reply = rig.host("w1").ask(&offers).await.unwrap();
-    assert!(String::from_utf8(reply.stdout).unwrap().contains("offer:kubeadm=\n"));
+    let told = String::from_utf8(reply.stdout).unwrap();
+    assert!(
+        told.contains("offer:v1.36:kubeadm=1.36.20-1.1,") && !told.contains("1.36.99"),
+        "{told}"
+    );
+    assert!(told.contains("unreadable:v1.99="), "{told}");
 }
 
 #[tokio::test]

@@ -6,7 +6,11 @@ use kup_core::catalog::Catalog;
 use kup_core::decide::Mode;
 use kup_core::event::{Event, OperatorDecided, OperatorDecision, RunResumed, StepSkipped};
 use kup_core::id::{RunId, StepId};
+use kup_core::plan::Plan;
 use kup_core::state::{RunState, StepState};
+use kup_steps::inventory::{self, Asking};
+use kup_steps::planner::Target;
+use kup_steps::version::Version;
 
 use super::VERSION;
 use crate::args::{Global, Resume};
@@ -65,14 +69,16 @@ async fn catalog(
     }
     let nodes = connected.cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
-    let target = state.plan.to.parse();
-    let target = target
-        .map_err(|e| CliError::unchanged(Exit::Damaged, "the plan names no version").because(&e))?;
-    let now = session.clock.now();
-    let inventory =
-        kup_steps::inventory::collect(connected.cluster.as_ref(), &nodes, &hosts, (target, now))
-            .await?;
+    let asking = Asking { minors: minors(&state.plan)?, clock: Arc::clone(&session.clock) };
+    let inventory = inventory::collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?;
     super::gates::catalog(session, &Arc::new(inventory), None)
+}
+
+/// Returns the minors that a plan leads through.
+fn minors(plan: &Plan) -> Result<Vec<String>, CliError> {
+    let wrong = || CliError::unchanged(Exit::Damaged, "the plan names no version");
+    let version = |text: &str| text.parse::<Version>().map_err(|e| wrong().because(&e));
+    Ok(Target::Release(version(&plan.to)?).minors(version(&plan.from)?))
 }
 
 /// Reaches the cluster as the run's first event says.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kup_core::event::Event;
 use kup_core::plan::Plan;
-use kup_steps::inventory::{self, Inventory, collect};
-use kup_steps::planner::{Drain, Options, check_target, plan};
+use kup_steps::inventory::{self, Asking, Inventory, collect};
+use kup_steps::planner::{Drain, Options, Target, WorkerHops, plan};
 use kup_steps::version::Version;
 
 use super::gates;
@@ -31,9 +31,10 @@ pub(crate) async fn prepare(
     (sim_dir, take_over): (&Path, Option<String>),
 ) -> Result<Planned, CliError> {
     let target = target(&args.version)?;
-    let reach = reach(&args.reach, target)?;
+    let reach = reach(&args.reach, born_below(target))?;
     let connected = connect(reach, sim_dir, Arc::clone(&session.clock)).await?;
-    check_target(inventory::version(connected.cluster.as_ref()).await?, target)?;
+    let from = inventory::version(connected.cluster.as_ref()).await?;
+    target.check(from)?;
     let nodes = connected.cluster.nodes().await?;
     let local = &connected.reach.local_node;
     if !local.is_empty() && !nodes.iter().any(|node| node.name == *local) {
@@ -41,30 +42,43 @@ pub(crate) async fn prepare(
         return Err(CliError::unchanged(Exit::Usage, message));
     }
     let hosts = connected.hosts(&nodes);
-    let now = session.clock.now();
-    let inventory = collect(connected.cluster.as_ref(), &nodes, &hosts, (target, now)).await?;
-    let inventory = Arc::new(inventory);
+    let asking = Asking { minors: target.minors(from), clock: Arc::clone(&session.clock) };
+    let inventory = Arc::new(collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?);
     let n_workers = nodes.iter().filter(|node| !node.control_plane).count();
-    let options = options(args, target, n_workers)?;
+    let offers = inventory.nodes.first().map(|node| node.offers.clone()).unwrap_or_default();
+    let options = options(args, target.hops(from, &offers)?, n_workers)?;
     let plan = plan(&inventory, &options)?;
     let gates = gates::ask_all(session, &inventory, &plan, take_over).await?;
     Ok(Planned { connected, hosts, inventory, plan, gates })
 }
 
-fn target(text: &str) -> Result<Version, CliError> {
+/// A simulated cluster whose version is not given is born one minor below the target.
+fn born_below(target: Target) -> Option<Version> {
+    match target {
+        Target::Release(version) => Some(version),
+        Target::Minor { major, minor } => Some(Version { major, minor, patch: 0 }),
+        Target::Latest => None,
+    }
+}
+
+fn target(text: &str) -> Result<Target, CliError> {
     text.parse().map_err(|e| {
-        CliError::unchanged(Exit::Usage, "cannot upgrade to this version")
-            .because(&e)
-            .hint("name a published release with all three numbers, such as v1.36.2")
+        CliError::unchanged(Exit::Usage, "cannot upgrade to this version").because(&e).hint(
+            "name a release such as v1.36.2, a minor such as 1.36 for its newest patch, or latest",
+        )
     })
 }
 
-fn options(args: &Upgrade, target: Version, n_workers: usize) -> Result<Options, CliError> {
+fn options(args: &Upgrade, hops: Vec<Version>, n_workers: usize) -> Result<Options, CliError> {
     let ignored = args.ignore_preflight_errors.iter();
     Ok(Options {
-        target,
+        hops,
         first: args.first.clone(),
         max_unavailable: max_unavailable(&args.max_unavailable, n_workers)?,
+        workers: match args.workers_skip_hops {
+            true => WorkerHops::Last,
+            false => WorkerHops::Every,
+        },
         kubeadm_flags: ignored.map(|names| format!("--ignore-preflight-errors={names}")).collect(),
         drain: Drain {
             delete_emptydir_data: args.drain.delete_emptydir_data,

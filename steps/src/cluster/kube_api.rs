@@ -25,7 +25,7 @@ use kup_core::event::ClusterIdentity;
 pub use self::connect::ConnectError;
 use self::http::{Reply, escape};
 use self::objects::{read_config_map, read_node, read_pod, text};
-use crate::cluster::{Cluster, ClusterError, ConfigMap, Eviction, Node, Pod};
+use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
 
 /// The annotation that names the run which cordoned a node.
 pub const CORDONED_BY: &str = "kup.dev/cordoned-by";
@@ -93,6 +93,10 @@ impl Cluster for KubeApi {
         }
         let failing = failing_checks(&reply);
         if failing.is_empty() { Err(self.refused(doing, &reply)) } else { Ok(failing) }
+    }
+
+    async fn survey(&self) -> ClusterSurvey {
+        ClusterSurvey::empty()
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {

@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::host::{Host, HostError, Reply};
 use crate::script::Script;
 
@@ -85,6 +88,13 @@ impl Lines {
     /// Returns the number in a value.
     pub(super) fn number<T: FromStr>(&self, value: &str) -> Result<T, HostError> {
         value.parse().map_err(|_| self.wrong(format!("`{value}` is not a number that fits")))
+    }
+
+    /// Returns the text that a value holds in base64.
+    pub(super) fn decoded(&self, value: &str) -> Result<String, HostError> {
+        let bytes =
+            BASE64.decode(value).map_err(|_| self.wrong("text that is not base64".into()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn wrong(&self, what: String) -> HostError {

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    ControlPlaneState, KubeletProcess, KubeletState, Manifest, Offers, PackageState, PairState,
-};
+use super::{ControlPlaneState, KubeletProcess, KubeletState, Manifest, PackageState, PairState};
 
 impl PackageState {
     /// Returns a package's version; empty when it is not installed.
@@ -30,14 +28,6 @@ impl PackageState {
             (Some(audit), true) => Some(format!("dpkg was interrupted: {audit}")),
             (_, false) => Some(format!("dpkg was interrupted at {}", broken.join(", "))),
         }
-    }
-}
-
-impl Offers {
-    /// Returns the package version that is offered; empty when there is none.
-    #[must_use]
-    pub fn version(&self, name: &str) -> &str {
-        self.versions.get(name).and_then(Option::as_deref).unwrap_or_default()
     }
 }
 

@@ -1,14 +1,23 @@
 //! Are the API server and etcd healthy, and does every control plane have its manifests and key pairs?
 
-use std::collections::BTreeMap;
-
 use kup_core::event::Verdict;
 
-use crate::inventory::{Inventory, NodeInventory};
+use super::{About, Overruling, Question};
+use crate::inventory::NodeInventory;
+
+pub(super) const ABOUT: About = About {
+    code: "K104",
+    name: "control-plane-healthy",
+    question: "Are the API servers and etcd ready, and has every control plane its manifests and matching key pairs?",
+    why: "kubeadm waits for pods of every control plane and rolls back when one is missing; a key without its certificate stops a component at its next start (kubeadm phases/upgrade/staticpods.go).",
+    remedy: "repair it first: `kubectl get --raw /readyz?verbose`, and see /etc/kubernetes/tmp for kubeadm's copies",
+    overruling: Overruling::Allowed,
+};
 
 const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
-pub(super) fn check(inventory: &Inventory, _: &BTreeMap<String, String>) -> Verdict {
+pub(super) fn check(question: &Question<'_>) -> Verdict {
+    let inventory = question.inventory;
     let unready =
         inventory.unready_checks.iter().map(|check| format!("/readyz says {check} is not ok"));
     let pods =

@@ -1,12 +1,20 @@
 //! Is every node Ready?
 
-use std::collections::BTreeMap;
-
 use kup_core::event::Verdict;
 
-use crate::inventory::Inventory;
+use super::{About, Overruling, Question};
 
-pub(super) fn check(inventory: &Inventory, _: &BTreeMap<String, String>) -> Verdict {
+pub(super) const ABOUT: About = About {
+    code: "K103",
+    name: "nodes-ready",
+    question: "Is every node Ready and free of pressure?",
+    why: "A drain moves pods to the other nodes, and kubeadm refuses control planes that are not Ready (kubeadm phases/upgrade/health.go).",
+    remedy: "look with `kubectl describe node NODE` and `journalctl -u kubelet` on it",
+    overruling: Overruling::Allowed,
+};
+
+pub(super) fn check(question: &Question<'_>) -> Verdict {
+    let inventory = question.inventory;
     let nodes = inventory.nodes.iter().map(|n| &n.node);
     let away: Vec<String> = nodes
         .filter(|n| !n.ready)

@@ -1,12 +1,21 @@
 //! Is anybody else at work: another kup, a kubeadm by hand, a package manager?
 
-use std::collections::BTreeMap;
-
 use kup_core::event::Verdict;
 
-use crate::inventory::{Inventory, NodeInventory};
+use super::{About, Overruling, Question};
+use crate::inventory::NodeInventory;
 
-pub(super) fn check(inventory: &Inventory, _: &BTreeMap<String, String>) -> Verdict {
+pub(super) const ABOUT: About = About {
+    code: "K121",
+    name: "no-other-upgrade",
+    question: "Is anybody else at work: another kup, a kubeadm by hand, a package manager?",
+    why: "Two that change the same packages or manifests leave neither's result.",
+    remedy: "let it end, or repair it with `dpkg --configure -a`, then try again",
+    overruling: Overruling::Allowed,
+};
+
+pub(super) fn check(question: &Question<'_>) -> Verdict {
+    let inventory = question.inventory;
     let busy: Vec<String> = inventory.nodes.iter().flat_map(on_node).collect();
     if busy.is_empty() {
         super::pass(

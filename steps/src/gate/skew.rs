@@ -1,15 +1,25 @@
 //! Is every component near enough to the target? Source: the version skew policy of Kubernetes.
 
-use std::collections::BTreeMap;
-
 use kup_core::event::Verdict;
 
-use crate::inventory::{Inventory, NodeInventory};
+use super::{About, Overruling, Question};
+use crate::inventory::NodeInventory;
+use crate::planner::standing;
 use crate::version::Version;
 
-/// How many minors a kubelet may be behind the API server: two before 1.28 (policy of 1.25 and older kubelets), then three.
-fn most_behind(target: Version) -> u32 {
-    if target.minor < 28 { 2 } else { 3 }
+pub(super) const ABOUT: About = About {
+    code: "K102",
+    name: "version-skew",
+    question: "Is every component near enough to the target, at every hop?",
+    why: "Kubernetes supports kubelets up to three minors (two before 1.28) behind the API server and none ahead of it (version skew policy).",
+    remedy: "finish the earlier upgrade first, then try again",
+    overruling: Overruling::Never,
+};
+
+/// Returns how many minors a kubelet may be behind the API server: two where the kubelet is older than 1.25, then three.
+#[must_use]
+pub fn most_behind(kubelet: Version) -> u32 {
+    if kubelet.minor < 25 { 2 } else { 3 }
 }
 
 /// The load balancer shows one API server; the manifests show them all.
@@ -24,11 +34,11 @@ fn static_pods(node: &NodeInventory, version: Version) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn check(inventory: &Inventory, params: &BTreeMap<String, String>) -> Verdict {
-    let Some(target) = params.get("target").and_then(|target| target.parse::<Version>().ok())
-    else {
-        return super::block("the plan names no target", "make a new plan with `kup plan`");
-    };
+pub(super) fn check(question: &Question<'_>) -> Verdict {
+    let inventory = question.inventory;
+    let target = question.target();
+    let first = question.hops.first().copied().unwrap_or(target);
+    let is_planned = standing(inventory).unfinished.is_some_and(|it| question.hops.contains(&it));
     let mut wrong = Vec::new();
     if inventory.server_version.minor != inventory.version.minor {
         wrong.push(format!(
@@ -38,11 +48,13 @@ pub(super) fn check(inventory: &Inventory, params: &BTreeMap<String, String>) ->
     }
     for node in &inventory.nodes {
         let name = &node.node.name;
-        wrong.extend(static_pods(node, inventory.version));
+        if !is_planned {
+            wrong.extend(static_pods(node, inventory.version));
+        }
         match node.node.kubelet_version.split('+').next().unwrap_or_default().parse::<Version>() {
             Err(error) => wrong.push(format!("{name}: {error}")),
-            Ok(kubelet) if kubelet.minor + most_behind(target) < target.minor => {
-                wrong.push(format!("{name} runs kubelet {kubelet}, too old beside {target}"));
+            Ok(kubelet) if kubelet.minor + most_behind(kubelet) < first.minor => {
+                wrong.push(format!("{name} runs kubelet {kubelet}, too old beside {first}"));
             }
             Ok(kubelet) if kubelet > target => {
                 wrong.push(format!("{name} runs kubelet {kubelet}, newer than {target}"));

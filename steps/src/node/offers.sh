@@ -1,14 +1,16 @@
-# offers: which versions of kubeadm, kubelet, kubectl a minor's repository has. Changes nothing on the node: uses throw-away
-# copies of apt's lists and sources. Args: $1 minor (v1.20), $2 version (1.20.2)
-# Prints: offer:kubeadm=1.20.2-1.1     (the newest package version whose upstream part is exactly $2; empty where there is none)
+# offers: which versions of kubeadm, kubelet, kubectl the repositories of minors have. Changes nothing on the node: uses throw-away
+# copies of apt's lists and sources. Args: minors (v1.20)...
+# Prints: offer:v1.20:kubeadm=1.20.3-1.1,1.20.2-1.1   (every package version, newest first; the same for kubelet, kubectl)
+#         unreadable:v1.22=<why the repository of that minor cannot be read>
 #         repository=<file it was read through>
 set -eu
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-minor=$1 version=$2
-case $minor in
-    v1.[0-9] | v1.[0-9][0-9] | v1.[0-9][0-9][0-9]) ;;
-    *) echo "kup: '$minor' is not a minor such as v1.20" >&2; exit 64 ;;
-esac
+for minor; do
+    case $minor in
+        v1.[0-9] | v1.[0-9][0-9] | v1.[0-9][0-9][0-9]) ;;
+        *) echo "kup: '$minor' is not a minor such as v1.20" >&2; exit 64 ;;
+    esac
+done
 command -v apt-get >/dev/null 2>&1 || { echo 'kup: this node has no apt-get' >&2; exit 69; }
 
 # --- the Kubernetes repository (the same text in packages, offers and repository)
@@ -43,34 +45,40 @@ done
 room=$(mktemp -d)
 trap 'rm -rf "$room"' EXIT
 trap 'exit 1' HUP INT TERM
-mkdir -p "$room/lists/partial" "$room/cache/archives/partial"
-# Only the Kubernetes lines: the file may name other repositories too.
-case $source in
-    *.sources) list=$room/kup.sources; with_minor "$source" "$minor" >"$list" ;;
-    *) list=$room/kup.list; all=$room/all.${source##*/}; with_minor "$source" "$minor" >"$all"; repository_lines "$all" >"$list" ;;
-esac
-set -- -o "Dir::Etc::sourcelist=$list" -o Dir::Etc::sourceparts=- -o "Dir::State::Lists=$room/lists" \
-    -o "Dir::Cache=$room/cache" -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20
 
 # apt ends well with warnings when signatures or downloads fail; here nothing stale could be left, but something could be missing.
 stale='Failed to fetch|index files failed|GPG error|not signed|no longer signed|could not be verified|couldn.t be verified|NO_PUBKEY|EXPKEYSIG|old ones used'
 
-status=0
-apt-get "$@" update >"$room/log" 2>&1 || status=$?
-if [ "$status" -ne 0 ] || grep -qE "$stale" "$room/log"; then
-    grep -E '^(W|E|Err)' "$room/log" | head -n 20 >&2
-    echo "kup: the repository of $minor, as made from $source, cannot be read" >&2
-    exit 69
-fi
-for package in kubeadm kubelet kubectl; do
-    offer=
-    for candidate in $(apt-cache "$@" madison "$package" 2>/dev/null | awk -F '|' '{ gsub(/ /, "", $2); print $2 }'); do
-        case $candidate in
-            "$version" | "$version"-*)
-                if [ -z "$offer" ] || dpkg --compare-versions "$candidate" gt "$offer"; then offer=$candidate; fi ;;
-            *) ;;
-        esac
+# Only the Kubernetes lines: the file may name other repositories too.
+make_list() {
+    case $source in
+        *.sources) list=$room/$1/kup.sources; with_minor "$source" "$1" >"$list" ;;
+        *) list=$room/$1/kup.list; all=$room/$1/all.${source##*/}; with_minor "$source" "$1" >"$all"; repository_lines "$all" >"$list" ;;
+    esac
+}
+
+apt_here() {
+    program=$1
+    shift
+    "$program" -o "Dir::Etc::sourcelist=$list" -o Dir::Etc::sourceparts=- -o "Dir::State::Lists=$room/$minor/lists" \
+        -o "Dir::Cache=$room/$minor/cache" -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=20 \
+        -o Acquire::https::Timeout=20 "$@"
+}
+
+for minor; do
+    mkdir -p "$room/$minor/lists/partial" "$room/$minor/cache/archives/partial"
+    make_list "$minor"
+    status=0
+    apt_here apt-get update >"$room/log" 2>&1 || status=$?
+    if [ "$status" -ne 0 ] || grep -qE "$stale" "$room/log"; then
+        why=$(grep -E '^(W|E|Err)' "$room/log" | head -n 3 | tr '\n' ' ')
+        printf 'unreadable:%s=%s\n' "$minor" "$why"
+        continue
+    fi
+    for package in kubeadm kubelet kubectl; do
+        # madison lists the newest first.
+        versions=$(apt_here apt-cache madison "$package" 2>/dev/null | awk -F '|' '{ gsub(/ /, "", $2); print $2 }' | tr '\n' ',')
+        printf 'offer:%s:%s=%s\n' "$minor" "$package" "${versions%,}"
     done
-    printf 'offer:%s=%s\n' "$package" "$offer"
 done
 printf 'repository=%s\n' "$source"

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kup_core::id::StepId;
 use kup_core::plan::{Policy, Stage, StepSpec};
 
-use super::{Drain, Options, PlanProblem};
+use super::{Drain, Hop, Options, PlanProblem, WorkerHops};
 use crate::inventory::{Inventory, NodeInventory};
 
 /// Builds one step.
@@ -33,43 +33,53 @@ pub(crate) fn step_id(id: &str, target: &str) -> Result<StepId, PlanProblem> {
 
 pub(super) struct Stages<'a> {
     pub(super) options: &'a Options,
+    pub(super) hop: &'a Hop,
 }
 
 impl Stages<'_> {
-    fn stage(&self, node: &NodeInventory, skippable: bool, steps: Vec<StepSpec>) -> Stage {
-        Stage { target: node.node.name.clone(), skippable, steps }
+    /// Puts the steps of a node together, and gives them the ids of this hop.
+    fn stage(
+        &self,
+        target: &str,
+        skippable: bool,
+        mut steps: Vec<StepSpec>,
+    ) -> Result<Stage, PlanProblem> {
+        for step in &mut steps {
+            step.id = step_id(&self.hop.step(step.id.as_str()), target)?;
+        }
+        Ok(Stage { target: target.to_owned(), skippable, steps })
     }
 
     pub(super) fn first(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
-        let (name, version) = (&node.node.name, self.options.target.to_string());
+        let (name, version) = (&node.node.name, self.hop.target.to_string());
         let flags = self.options.kubeadm_flags.join("\n");
         let mut steps = self.kubeadm_package(node)?;
         let title = format!("read `kubeadm upgrade plan {version}` for manual work");
         let params = [("version", version.clone()), ("flags", flags)];
         steps.push(step("upgrade-plan", name, (title, 5), &params)?);
         steps.push(self.kubeadm("kubeadm-apply", node, "control-plane")?);
-        Ok(self.stage(node, false, steps))
+        self.stage(&node.node.name, false, steps)
     }
 
     pub(super) fn control_plane(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
         let mut steps = self.kubeadm_package(node)?;
         steps.push(self.kubeadm("kubeadm-node", node, "control-plane")?);
-        Ok(self.stage(node, false, steps))
+        self.stage(&node.node.name, false, steps)
     }
 
     pub(super) fn kubelet(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
-        Ok(self.stage(node, false, self.replace_kubelet(node)?))
+        self.stage(&node.node.name, false, self.replace_kubelet(node)?)
     }
 
     pub(super) fn worker(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
         let mut steps = self.kubeadm_package(node)?;
         steps.push(self.kubeadm("kubeadm-node", node, "worker")?);
         steps.extend(self.replace_kubelet(node)?);
-        Ok(self.stage(node, true, steps))
+        self.stage(&node.node.name, true, steps)
     }
 
     fn kubeadm_package(&self, node: &NodeInventory) -> Result<Vec<StepSpec>, PlanProblem> {
-        let minor = self.options.target.minor_name();
+        let minor = self.hop.target.minor_name();
         let title = format!("switch the repository to {minor}");
         let repository = step("repository", &node.node.name, (title, 10), &[("minor", minor)])?;
         Ok(vec![repository, self.packages("kubeadm-package", node, &["kubeadm"])?])
@@ -81,7 +91,7 @@ impl Stages<'_> {
         node: &NodeInventory,
         role: &str,
     ) -> Result<StepSpec, PlanProblem> {
-        let version = self.options.target.to_string();
+        let version = self.hop.target.to_string();
         let title = match activity {
             "kubeadm-apply" => format!("kubeadm upgrade apply {version}"),
             _ => format!("kubeadm upgrade node, to {version}"),
@@ -99,8 +109,8 @@ impl Stages<'_> {
         node: &NodeInventory,
         names: &[&str],
     ) -> Result<StepSpec, PlanProblem> {
-        let version = self.options.target.bare();
-        let offer = |name: &&str| match node.offers.version(name) {
+        let version = self.hop.target.bare();
+        let offer = |name: &&str| match node.offers.version(name, self.hop.target) {
             "" => Err(PlanProblem::NotOffered {
                 node: node.node.name.clone(),
                 repository: node.offers.repository.clone(),
@@ -117,7 +127,7 @@ impl Stages<'_> {
     }
 
     fn replace_kubelet(&self, node: &NodeInventory) -> Result<Vec<StepSpec>, PlanProblem> {
-        let (name, version) = (&node.node.name, self.options.target.to_string());
+        let (name, version) = (&node.node.name, self.hop.target.to_string());
         let restart = format!("restart the kubelet, wait until Ready at {version}");
         Ok(vec![
             step("cordon", name, ("cordon".to_owned(), 2), &[])?,
@@ -128,10 +138,21 @@ impl Stages<'_> {
         ])
     }
 
+    /// Whether workers leave this hop out.
+    fn workers_stay(&self) -> bool {
+        !self.hop.is_last && self.options.workers == WorkerHops::Last
+    }
+
     pub(super) fn verify(&self, inventory: &Inventory) -> Result<Stage, PlanProblem> {
-        let version = self.options.target.to_string();
-        let nodes = inventory.nodes.iter().map(|n| (n.node.name.clone(), version.clone()));
-        verify_stage(&version, nodes)
+        let version = self.hop.target.to_string();
+        let stays = |n: &NodeInventory| !n.node.control_plane && self.workers_stay();
+        let expected = |n: &NodeInventory| match stays(n) {
+            true => n.node.kubelet_version.clone(),
+            false => version.clone(),
+        };
+        let nodes = inventory.nodes.iter().map(|n| (n.node.name.clone(), expected(n)));
+        let stage = verify_stage(&version, nodes)?;
+        self.stage(&stage.target, stage.skippable, stage.steps)
     }
 }
 
@@ -164,4 +185,16 @@ pub(crate) fn verify_stage(
     let title = format!("verify that the whole cluster is at {version}");
     let step = step("verify", "cluster", (title, 10), &params)?;
     Ok(Stage { target: "cluster".to_owned(), skippable: false, steps: vec![step] })
+}
+
+/// Says what `kubeadm upgrade node` migrates on nodes in a minor, so that no node may leave it out.
+pub(super) fn migrates_nodes(minor: u32) -> Option<String> {
+    let why = match minor {
+        24 => "flags for dockershim are removed and the CRI socket is written down",
+        26 => "the kubelet flag --container-runtime is removed, which 1.27 refuses",
+        34 => "the CRI socket moves into instance-config.yaml",
+        35 => "the kubelet flag --pod-infra-container-image is removed, which 1.35 refuses",
+        _ => return None,
+    };
+    Some(why.to_owned())
 }

@@ -161,6 +161,9 @@ impl SimNode {
             os: "linux".to_owned(),
             machine_id: self.status.machine_id.clone(),
             boot_id: self.status.boot_id.clone(),
+            runtime: "containerd://2.1.4".to_owned(),
+            hostname: name.to_owned(),
+            taints: Vec::new(),
         }
     }
 
@@ -184,6 +187,7 @@ impl SimNode {
             mirror: true,
             tolerates_cordon: false,
             empty_dirs: Vec::new(),
+            claims: Vec::new(),
             labels: [label("component", component), label("tier", "control-plane")].into(),
             images: vec![mirror.image.clone()],
         }

@@ -134,14 +134,16 @@ fn packages(machine: &Machine) -> String {
     lines.0
 }
 
-fn offers(args: &[String]) -> String {
+fn offers(minors: &[String]) -> String {
     let mut lines = Lines::default();
-    let version = args.get(1).and_then(|text| text.parse::<Version>().ok());
-    let version = version.map(|version| release::package_version(&version));
-    let minor = args.first().map(String::as_str).unwrap_or_default();
-    let offered = version.filter(|version| release::is_offered(minor, version));
-    for name in PACKAGES {
-        lines.add(&format!("offer:{name}"), offered.as_deref().unwrap_or_default());
+    for minor in minors {
+        if !release::has_repository(minor) {
+            lines.add(&format!("unreadable:{minor}"), "404 Not Found");
+            continue;
+        }
+        for name in PACKAGES {
+            lines.add(&format!("offer:{minor}:{name}"), release::offered(minor).join(","));
+        }
     }
     lines.add("repository", REPOSITORY_FILE);
     lines.0

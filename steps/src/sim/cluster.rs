@@ -10,7 +10,7 @@ use super::access::Access;
 use super::agenda::Chore;
 use super::api::Api;
 use super::{Shared, SimError, pods};
-use crate::cluster::{Cluster, ClusterError, ConfigMap, Eviction, Node, Pod};
+use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
 
 /// A simulated cluster as kup reaches it.
 pub(super) struct SimCluster {
@@ -63,6 +63,10 @@ impl Cluster for SimCluster {
             let etcd = world.api.server().is_none().then(|| "etcd".to_owned());
             etcd.into_iter().collect()
         })
+    }
+
+    async fn survey(&self) -> ClusterSurvey {
+        ClusterSurvey::empty()
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {

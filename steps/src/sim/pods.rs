@@ -149,6 +149,7 @@ pub(super) fn to_pod(api: &Api, uid: &str, pod: &SimPod) -> Pod {
         mirror: false,
         tolerates_cordon: false,
         empty_dirs: pod.empty_dirs.clone(),
+        claims: Vec::new(),
         labels: [(label.to_owned(), pod.app.clone())].into(),
         images: vec![pod.image.clone()],
     }

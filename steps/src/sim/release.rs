@@ -71,6 +71,12 @@ pub(super) fn is_offered(minor: &str, package_version: &str) -> bool {
     })
 }
 
+/// Returns the package versions that the simulated repository of a minor (`v1.20`) has, newest first.
+pub(super) fn offered(minor: &str) -> Vec<String> {
+    let patches = (0..=NEWEST_PATCH).rev().map(|patch| format!("{minor}.{patch}"));
+    patches.filter_map(|text| text.parse().ok()).map(|it| package_version(&it)).collect()
+}
+
 /// Returns whether there is a repository of a minor (`v1.20`).
 pub(super) fn has_repository(minor: &str) -> bool {
     let number = minor.strip_prefix("v1.").and_then(|text| text.parse::<u32>().ok());

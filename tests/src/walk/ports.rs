@@ -9,7 +9,7 @@ use kup_core::activity::AttemptName;
 use kup_core::event::{ClusterIdentity, Entry};
 use kup_core::id::{Epoch, RunId};
 use kup_core::journal::{AppendError, Journal, NewEntry};
-use kup_steps::cluster::{Cluster, ClusterError, ConfigMap, Eviction, Node, Pod};
+use kup_steps::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
 use kup_steps::host::{AttemptStatus, Host, HostError, Order, Owner, Reply};
 use kup_steps::script::Script;
 
@@ -199,6 +199,10 @@ impl Cluster for WatchedCluster {
 
     async fn unready_checks(&self) -> Result<Vec<String>, ClusterError> {
         self.look(self.inner.unready_checks()).await
+    }
+
+    async fn survey(&self) -> ClusterSurvey {
+        self.inner.survey().await
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {

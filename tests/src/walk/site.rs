@@ -14,9 +14,10 @@ use kup_core::plan::Plan;
 use kup_core::state::{RunState, Status};
 use kup_steps::cluster::Cluster;
 use kup_steps::host::{Host, Order};
-use kup_steps::inventory::{Inventory, NodeInventory, collect};
-use kup_steps::planner::{Drain, Options, plan};
+use kup_steps::inventory::{Asking, Inventory, NodeInventory, collect};
+use kup_steps::planner::{Drain, Options, WorkerHops, plan};
 use kup_steps::sim::{SimSpec, SimWorld, Survey};
+use kup_steps::version::Version;
 use tempfile::TempDir;
 
 use super::invariant::{Ended, Judge};
@@ -70,7 +71,7 @@ impl Site {
         let time = Time::new(Timestamp(1_800_000_000_000_000_000));
         let world = SimWorld::create(&dir.path().join("sim"), &route.cluster, time.clone());
         let world = world.and_then(SimWorld::alone).unwrap();
-        let inventory = Arc::new(inventory(&world, route.target, time.now()).await);
+        let inventory = Arc::new(inventory(&world, route.target, time.clone()).await);
         let shelf = Shelf::new(route.paper, dir.path());
         let event = Event::RunStarted(Box::new(started(&inventory, route)));
         shelf.create(vec![NewEntry { time: time.now(), since_boot: 0, event }]);
@@ -251,9 +252,10 @@ impl Site {
 
 fn started(inventory: &Inventory, route: &Route) -> RunStarted {
     let options = Options {
-        target: route.target.parse().unwrap(),
+        hops: vec![route.target.parse().unwrap()],
         first: None,
         max_unavailable: route.max_unavailable,
+        workers: WorkerHops::Every,
         kubeadm_flags: Vec::new(),
         drain: Drain { timeout: route.drain, ..Drain::default() },
     };
@@ -268,14 +270,15 @@ fn started(inventory: &Inventory, route: &Route) -> RunStarted {
     }
 }
 
-async fn inventory(world: &SimWorld, target: &str, now: Timestamp) -> Inventory {
+async fn inventory(world: &SimWorld, target: &str, clock: Arc<dyn Clock>) -> Inventory {
     let cluster = world.cluster();
     let nodes = cluster.nodes().await.unwrap();
     let host = |node: &str| (node.to_owned(), (node.to_owned(), world.host(node)));
     let hosts: BTreeMap<String, (String, Arc<dyn Host>)> =
         nodes.iter().map(|node| host(&node.name)).collect();
-    let target = target.parse().unwrap();
-    collect(cluster.as_ref() as &dyn Cluster, &nodes, &hosts, (target, now)).await.unwrap()
+    let target: Version = target.parse().unwrap();
+    let asking = Asking { minors: vec![target.minor_name()], clock };
+    collect(cluster.as_ref() as &dyn Cluster, &nodes, &hosts, &asking).await.unwrap()
 }
 
 /// Returns a new folder, in memory where there is a place for that: a walk makes thousands.

@@ -36,6 +36,9 @@ pub(super) fn read_node(object: &Value) -> Node {
         os: text(object, "/status/nodeInfo/operatingSystem"),
         machine_id: text(object, "/status/nodeInfo/machineID"),
         boot_id: text(object, "/status/nodeInfo/bootID"),
+        runtime: text(object, "/status/nodeInfo/containerRuntimeVersion"),
+        hostname: labels.get("kubernetes.io/hostname").cloned().unwrap_or_default(),
+        taints: list(object, "/spec/taints").iter().map(taint).collect(),
     }
 }
 
@@ -44,6 +47,8 @@ pub(super) fn read_pod(object: &Value) -> Pod {
     let volumes = list(object, "/spec/volumes").iter();
     let empty_dirs =
         volumes.filter(|volume| volume.get("emptyDir").is_some_and(|it| !it.is_null()));
+    let claims =
+        list(object, "/spec/volumes").iter().map(|it| text(it, "/persistentVolumeClaim/claimName"));
     let containers = list(object, "/spec/containers");
     Pod {
         namespace: text(object, "/metadata/namespace"),
@@ -57,9 +62,16 @@ pub(super) fn read_pod(object: &Value) -> Pod {
         mirror: map(object, "/metadata/annotations").contains_key(MIRROR),
         tolerates_cordon: list(object, "/spec/tolerations").iter().any(tolerates_cordon),
         empty_dirs: empty_dirs.map(|volume| text(volume, "/name")).collect(),
+        claims: claims.filter(|name| !name.is_empty()).collect(),
         labels: map(object, "/metadata/labels"),
         images: containers.iter().map(|container| text(container, "/image")).collect(),
     }
+}
+
+fn taint(taint: &Value) -> String {
+    let (key, value, effect) = (text(taint, "/key"), text(taint, "/value"), text(taint, "/effect"));
+    let equals = if value.is_empty() { "" } else { "=" };
+    format!("{key}{equals}{value}:{effect}")
 }
 
 /// Whether a toleration covers the taint of a cordoned node: by its key, or by no key at all, and for its effect.

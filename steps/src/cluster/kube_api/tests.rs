@@ -227,6 +227,7 @@ fn pod() -> Pod {
         mirror: false,
         tolerates_cordon: false,
         empty_dirs: Vec::new(),
+        claims: Vec::new(),
         labels: BTreeMap::new(),
         images: Vec::new(),
     }

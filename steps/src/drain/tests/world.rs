@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use kup_core::clock::{Clock, Timestamp};
 use kup_core::event::ClusterIdentity;
 
-use crate::cluster::{Cluster, ClusterError, ConfigMap, Eviction, Node, Pod};
+use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
 use crate::drain::{DrainError, DrainOptions, DrainReport, drain};
 
 const OPTIONS: DrainOptions =
@@ -172,6 +172,10 @@ impl Cluster for World {
         unreachable!()
     }
 
+    async fn survey(&self) -> ClusterSurvey {
+        ClusterSurvey::empty()
+    }
+
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {
         unreachable!()
     }
@@ -220,6 +224,7 @@ pub(in crate::drain) fn pod(name: &str) -> Pod {
         mirror: false,
         tolerates_cordon: false,
         empty_dirs: Vec::new(),
+        claims: Vec::new(),
         labels: BTreeMap::new(),
         images: Vec::new(),
     }

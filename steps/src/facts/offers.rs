@@ -1,0 +1,101 @@
+//! What repositories offer. Reads `node/offers.sh`.
+
+use std::collections::BTreeMap;
+
+use super::reply::{self, Lines};
+use crate::host::{Host, HostError};
+use crate::package;
+use crate::version::Version;
+
+/// What the repositories of some minors offer, as one node sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Offers {
+    /// By minor (`v1.20`).
+    pub minors: BTreeMap<String, MinorOffers>,
+    /// The node's file that they were read through.
+    pub repository: String,
+}
+
+/// What the repository of one minor offers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MinorOffers {
+    /// Package versions by package, newest first.
+    pub packages: BTreeMap<String, Vec<String>>,
+    /// Why it could not be read; `None` when it was.
+    pub unreadable: Option<String>,
+}
+
+impl Offers {
+    /// Asks a node about minors such as `v1.20`.
+    ///
+    /// # Errors
+    /// See [`HostError`]; a repository that cannot be read is no error here.
+    pub async fn read(host: &dyn Host, minors: &[String]) -> Result<Self, HostError> {
+        let lines = Lines::ask(host, &package::offers(minors)).await?;
+        let mut offers = Self { minors: BTreeMap::new(), repository: lines.text("repository")? };
+        for (minor, why) in lines.with_prefix("unreadable:") {
+            let unreadable = Some(why.to_owned());
+            offers.minors.insert(minor, MinorOffers { unreadable, ..MinorOffers::default() });
+        }
+        for (key, versions) in lines.with_prefix("offer:") {
+            let (minor, package) = key.split_once(':').unwrap_or((&key, ""));
+            let versions = versions.split(',').filter_map(reply::not_empty).collect();
+            let minor = offers.minors.entry(minor.to_owned()).or_default();
+            minor.packages.insert(package.to_owned(), versions);
+        }
+        Ok(offers)
+    }
+
+    /// Returns the newest package version that is offered of a version; empty when there is none.
+    #[must_use]
+    pub fn version(&self, name: &str, version: Version) -> &str {
+        let minor = self.minors.get(&version.minor_name());
+        let offered = minor.and_then(|minor| minor.packages.get(name)).into_iter().flatten();
+        let is_it = |offer: &&String| upstream(offer) == Some(version);
+        offered.into_iter().find(is_it).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Returns the versions of Kubernetes of which a minor's repository offers kubeadm, newest first.
+    #[must_use]
+    pub fn releases(&self, minor: &str) -> Vec<Version> {
+        let minor = self.minors.get(minor);
+        let offered = minor.and_then(|minor| minor.packages.get("kubeadm")).into_iter().flatten();
+        let mut releases: Vec<Version> = offered.filter_map(|offer| upstream(offer)).collect();
+        releases.sort_by(|a, b| b.cmp(a));
+        releases.dedup();
+        releases
+    }
+}
+
+/// Returns the version of Kubernetes in a package version: `1.20.2-1.1`, `1.20.2-00`, `1.30.5-150500.1.1`. An epoch is left away.
+fn upstream(package_version: &str) -> Option<Version> {
+    let bare = package_version.split_once(':').map_or(package_version, |(_, rest)| rest);
+    bare.split(['-', '~', '+']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_in_a_package_version_is_found_whatever_its_suffix() {
+        let wanted = "v1.30.5".parse().ok();
+        for given in ["1.30.5-1.1", "1.30.5-00", "1.30.5-150500.1.1", "0:1.30.5-1.1", "1.30.5"] {
+            assert_eq!(upstream(given), wanted, "{given}");
+        }
+        assert_eq!(upstream("nightly"), None);
+    }
+
+    #[test]
+    fn the_newest_package_of_a_version_is_found_and_releases_are_listed_once() {
+        let versions = ["1.20.3-1.1", "1.20.2-2.1", "1.20.2-1.1"].map(str::to_owned).to_vec();
+        let minor =
+            MinorOffers { packages: [("kubeadm".to_owned(), versions)].into(), unreadable: None };
+        let minors = [("v1.20".to_owned(), minor)].into();
+        let offers = Offers { minors, repository: String::new() };
+        let version = |text: &str| text.parse::<Version>().unwrap();
+        assert_eq!(offers.version("kubeadm", version("v1.20.2")), "1.20.2-2.1");
+        assert_eq!(offers.version("kubeadm", version("v1.20.1")), "");
+        assert_eq!(offers.releases("v1.20"), [version("v1.20.3"), version("v1.20.2")]);
+    }
+}

@@ -1,0 +1,52 @@
+//! Where a cluster stands before an upgrade: whole, or half-way through one that somebody began and nobody ended.
+
+use crate::inventory::{Inventory, NodeInventory};
+use crate::version::Version;
+
+const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
+/// Where a cluster stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The version that the whole control plane has at least.
+    pub at: Version,
+    /// The version that an interrupted `kubeadm upgrade` went to.
+    pub unfinished: Option<Version>,
+    /// Manifests that are gone, each with its node: kubeadm moves the old one away before it moves the new one in.
+    pub missing: Vec<(String, String)>,
+    /// What shows that something is unfinished or missing.
+    pub seen: Vec<String>,
+}
+
+/// Says where a cluster stands. kubeadm upgrades the static pods of the first control plane, then writes the version into
+/// `kubeadm-config`, then come the other control planes: whatever of that is newer than the rest shows where it stopped.
+#[must_use]
+pub fn standing(inventory: &Inventory) -> Standing {
+    let config = inventory.version;
+    let pods: Vec<(String, Version)> = inventory.nodes.iter().flat_map(static_pods).collect();
+    let versions = || pods.iter().map(|(_, version)| *version).chain([config]);
+    let (oldest, newest) = (versions().min().unwrap_or(config), versions().max().unwrap_or(config));
+    let missing: Vec<(String, String)> = inventory.nodes.iter().flat_map(missing).collect();
+    let mut seen: Vec<String> =
+        missing.iter().map(|(node, it)| format!("{node} has no manifest of {it}")).collect();
+    if oldest != newest {
+        seen.push(format!("kubeadm-config is at {config}"));
+        seen.extend(pods.iter().map(|(pod, version)| format!("{pod} is at {version}")));
+    }
+    let unfinished = (oldest != newest).then_some(newest);
+    Standing { at: oldest, unfinished, missing, seen }
+}
+
+fn missing(node: &NodeInventory) -> Vec<(String, String)> {
+    let gone = COMPONENTS.into_iter().filter(|it| node.control_plane.manifest(it).is_empty());
+    let gone = gone.filter(|_| node.node.control_plane);
+    gone.map(|it| (node.node.name.clone(), it.to_owned())).collect()
+}
+
+fn static_pods(node: &NodeInventory) -> Vec<(String, Version)> {
+    let tag =
+        |it: &str| node.control_plane.image(it).rsplit_once(':').map(|(_, tag)| tag.to_owned());
+    let version = |it: &str| tag(it)?.parse::<Version>().ok();
+    let name = |it: &str| format!("{it} of {}", node.node.name);
+    COMPONENTS.into_iter().filter_map(|it| Some((name(it), version(it)?))).collect()
+}
