@@ -200,7 +200,7 @@ mod tests {
             ("v2.0.0", "v1.19.16", "major"),
             ("v1.24.1", "v1.22.0", "no release of v1.23"),
             ("1.23", "v1.22.0", "no release of v1.23"),
-            ("stable", "v1.22.0", "latest"),
+            ("stable", "v1.22.0", "three numbers"),
             ("1", "v1.22.0", "three numbers"),
             ("", "v1.22.0", "three numbers"),
             ("1.x", "v1.22.0", "latest"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use kup_core::clock::Timestamp;
+use kup_core::clock::{Clock, Timestamp};
 use kup_core::event::{Entry, Event, Outcome, Reach, RunStarted};
 use kup_core::journal::NewEntry;
 use kup_core::plan::Plan;
