@@ -25,7 +25,7 @@ pub use target::Target;
 pub const UNTIL_CONTROL_PLANE: &str = "control-plane-kubelets";
 
 /// What an operator wants.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The releases to go through, the last one being the target; empty where only nodes that were left out are to follow.
     pub hops: Vec<Version>,
@@ -42,9 +42,10 @@ pub struct Options {
 }
 
 /// Through which releases workers go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WorkerHops {
     /// Through every one.
+    #[default]
     Every,
     /// Only to the last one, where the skew rules and kubeadm's migrations allow it.
     Last,

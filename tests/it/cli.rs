@@ -35,11 +35,12 @@ fn refuses(home: &Home, words: &str, (code, text): (i32, &str)) -> Ran {
 fn versions_that_cannot_be_reached_are_refused() {
     for (version, why) in [
         ("v1.36.99", "does not offer kubeadm 1.36.99"),
-        ("1.36", "cannot upgrade to this version"),
-        ("latest", "cannot upgrade to this version"),
+        ("1.36.x", "cannot upgrade to this version"),
+        ("stable", "cannot upgrade to this version"),
+        ("1.99", "no release of v1.99"),
         ("v1.34.3", "is older than the cluster's v1.35.6"),
         ("v1.35.6", "the cluster is at v1.35.6 already"),
-        ("v1.37.0", "minors may not be skipped"),
+        ("v2.0.0", "is of another major version"),
     ] {
         refused(&format!("start {version} {SIM} -y"), (2, why));
     }

@@ -15,7 +15,7 @@ use kup_core::state::{RunState, Status};
 use kup_steps::cluster::Cluster;
 use kup_steps::host::{Host, Order};
 use kup_steps::inventory::{Asking, Inventory, NodeInventory, collect};
-use kup_steps::planner::{Drain, Options, WorkerHops, plan};
+use kup_steps::planner::{Drain, Options, plan};
 use kup_steps::sim::{SimSpec, SimWorld, Survey};
 use kup_steps::version::Version;
 use tempfile::TempDir;
@@ -253,11 +253,9 @@ impl Site {
 fn started(inventory: &Inventory, route: &Route) -> RunStarted {
     let options = Options {
         hops: vec![route.target.parse().unwrap()],
-        first: None,
         max_unavailable: route.max_unavailable,
-        workers: WorkerHops::Every,
-        kubeadm_flags: Vec::new(),
         drain: Drain { timeout: route.drain, ..Drain::default() },
+        ..Options::default()
     };
     RunStarted {
         kup_version: "0".to_owned(),
