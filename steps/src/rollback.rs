@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kup_core::event::Outcome;
 use kup_core::id::StepId;
-use kup_core::plan::{Plan, StepSpec, Wave};
+use kup_core::plan::{Plan, Stage, StepSpec, Wave};
 use kup_core::state::{RunState, Status, StepRecord};
 use thiserror::Error;
 
@@ -84,6 +84,16 @@ pub enum RollbackProblem {
         /// The version that the rollback goes back to.
         to: String,
     },
+    /// The control plane went through more than one minor.
+    #[error(
+        "the control plane went from {from} as far as {reached}: no rollback goes back more than one minor; go on with `kup resume`"
+    )]
+    TooFar {
+        /// The version that the rollback would go back to.
+        from: Version,
+        /// The newest version that a control plane may have.
+        reached: Version,
+    },
     /// A node came later.
     #[error("node {0} joined after the run began; it would be newer than the control plane")]
     Joined(String),
@@ -128,14 +138,16 @@ impl Present {
 /// Returns the control planes whose static pods the run may have touched.
 #[must_use]
 pub fn touched_control_planes(state: &RunState) -> Vec<String> {
+    let touched = control_plane_steps(state).map(|(stage, _)| stage.target.clone());
+    touched.collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// Goes through the steps that may have changed static pods.
+fn control_plane_steps(state: &RunState) -> impl Iterator<Item = (&Stage, &StepSpec)> {
     let kubeadm =
         |step: &StepSpec| step.params.get("role").is_some_and(|role| role == "control-plane");
     let had_effects = |step: &StepSpec| state.step(&step.id).is_some_and(StepRecord::had_effects);
-    let steps = state.started.plan.steps();
-    steps
-        .filter(|(_, step)| kubeadm(step) && had_effects(step))
-        .map(|(stage, _)| stage.target.clone())
-        .collect()
+    state.started.plan.steps().filter(move |(_, step)| kubeadm(step) && had_effects(step))
 }
 
 /// Plans the way back.
@@ -145,6 +157,7 @@ pub fn touched_control_planes(state: &RunState) -> Vec<String> {
 pub fn rollback(state: &RunState, present: &Present) -> Result<(Plan, Class), RollbackProblem> {
     let nodes = &present.nodes;
     check(state, nodes)?;
+    not_too_far(state)?;
     same_etcd(state, &present.etcd)?;
     let mut back = Back { state, emitted: BTreeSet::new() };
     let mut waves = Vec::new();
@@ -204,6 +217,20 @@ fn check(state: &RunState, nodes: &[Node]) -> Result<(), RollbackProblem> {
         return Err(RollbackProblem::Gone((*gone).to_owned()));
     }
     Ok(())
+}
+
+/// An API server reads what one minor newer has stored, and nothing newer (KEP-4330).
+fn not_too_far(state: &RunState) -> Result<(), RollbackProblem> {
+    let Ok(from) = state.plan.from.parse::<Version>() else { return Ok(()) };
+    let reached = control_plane_steps(state).filter_map(|(_, step)| {
+        step.params.get("version").and_then(|version| version.parse::<Version>().ok())
+    });
+    match reached.max() {
+        Some(reached) if reached.minor > from.minor + 1 => {
+            Err(RollbackProblem::TooFar { from, reached })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Compares etcd as it is now with what it was before the first attempt of a control plane's step, whether or not that came to its end.
