@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod leftover;
 pub mod package;
 pub mod planner;
+pub mod release;
 pub mod rollback;
 pub mod script;
 pub mod sim;

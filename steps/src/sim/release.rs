@@ -1,6 +1,7 @@
 //! What releases of Kubernetes put on a machine: images, manifests, configurations, key pairs. Pure texts.
-//! The etcd and CoreDNS versions are those of kubeadm's constants for the patches that kup was written against.
+//! The etcd and CoreDNS versions are those of the release facts.
 
+use crate::release::images;
 use crate::version::Version;
 
 /// The newest minor that the simulated repository has.
@@ -12,34 +13,12 @@ pub(super) const OLDEST_MINOR: u32 = 15;
 
 /// Returns the etcd image's tag that kubeadm installs with a version.
 pub(super) fn etcd_tag(version: &Version) -> &'static str {
-    match version.minor {
-        0..=18 => "3.4.3-0",
-        19..=21 => "3.4.13-0",
-        22..=23 => "3.5.1-0",
-        24..=26 => "3.5.6-0",
-        27..=30 => "3.5.12-0",
-        31..=33 => "3.5.24-0",
-        34 => "3.6.5-0",
-        35 => "3.6.6-0",
-        36 => "3.6.8-0",
-        _ => "3.7.0-0",
-    }
+    images(*version).map_or("3.4.3-0", |images| images.etcd.as_str())
 }
 
 /// Returns the CoreDNS image's tag that kubeadm installs with a version.
 pub(super) fn coredns_tag(version: &Version) -> &'static str {
-    match version.minor {
-        0..=18 => "1.6.7",
-        19..=21 => "1.7.0",
-        22..=25 => "v1.8.6",
-        26..=30 => "v1.10.1",
-        31..=32 => "v1.11.3",
-        33 => "v1.12.0",
-        34 => "v1.12.1",
-        35 => "v1.13.1",
-        36 => "v1.14.2",
-        _ => "v1.14.6",
-    }
+    images(*version).map_or("1.6.7", |images| images.coredns.as_str())
 }
 
 /// Returns a component's image at a version of Kubernetes.
