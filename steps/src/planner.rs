@@ -8,6 +8,7 @@ use kup_core::plan::{GateSpec, Plan, Stage, Wave};
 
 use crate::gate;
 use crate::inventory::{Inventory, NodeInventory};
+use crate::release;
 use crate::version::Version;
 
 mod problem;
@@ -210,7 +211,7 @@ fn check_workers(
         return Ok(());
     }
     for hop in skipped {
-        if let Some(why) = stages::migrates_nodes(hop.target.minor) {
+        if let Some(why) = migrates_nodes(hop.target.minor) {
             return Err(PlanProblem::WorkersMustStop { minor: hop.target.minor, why });
         }
     }
@@ -222,6 +223,11 @@ fn check_workers(
         }
     }
     Ok(())
+}
+
+/// Says why no node may leave a minor out.
+fn migrates_nodes(minor: u32) -> Option<String> {
+    Some(release::of(minor)?.migrates_nodes.as_ref()?.why.clone())
 }
 
 fn first_control_plane<'a>(

@@ -186,15 +186,3 @@ pub(crate) fn verify_stage(
     let step = step("verify", "cluster", (title, 10), &params)?;
     Ok(Stage { target: "cluster".to_owned(), skippable: false, steps: vec![step] })
 }
-
-/// Says what `kubeadm upgrade node` migrates on nodes in a minor, so that no node may leave it out.
-pub(super) fn migrates_nodes(minor: u32) -> Option<String> {
-    let why = match minor {
-        24 => "flags for dockershim are removed and the CRI socket is written down",
-        26 => "the kubelet flag --container-runtime is removed, which 1.27 refuses",
-        34 => "the CRI socket moves into instance-config.yaml",
-        35 => "the kubelet flag --pod-infra-container-image is removed, which 1.35 refuses",
-        _ => return None,
-    };
-    Some(why.to_owned())
-}
