@@ -20,6 +20,7 @@ mod manifests;
 mod others;
 pub mod packages;
 mod pre_image;
+pub mod put_back;
 pub mod repository;
 pub mod uncordon;
 pub mod upgrade_plan;
@@ -28,7 +29,8 @@ pub mod verify;
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 12] = [
+    let all: [Arc<dyn Activity>; 13] = [
+        Arc::new(put_back::PutBack(world())),
         Arc::new(repository::Repository(world())),
         Arc::new(packages::Packages(world())),
         Arc::new(upgrade_plan::UpgradePlan(world())),

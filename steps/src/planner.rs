@@ -100,7 +100,7 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     inventory.nodes.iter().try_for_each(check_node)?;
     let first = first_control_plane(inventory, options.first.as_deref())?;
     check_workers(inventory, options, &hops)?;
-    let mut waves = Vec::new();
+    let mut waves: Vec<Wave> = repair(&standing)?.into_iter().collect();
     for hop in &hops {
         waves.extend(hop_waves(inventory, options, (first, hop))?);
     }
@@ -108,6 +108,23 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     let (from, to) = (standing.at.to_string(), target.to_string());
     let targets: Vec<Version> = hops.iter().map(|hop| hop.target).collect();
     Ok(Plan { from, to, gates: gates(standing.at, &targets, options), waves })
+}
+
+/// Returns the wave that puts missing manifests back: kubeadm takes a control plane without them for a worker.
+fn repair(standing: &Standing) -> Result<Option<Wave>, PlanProblem> {
+    let mut nodes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (node, component) in &standing.missing {
+        nodes.entry(node).or_default().push(component);
+    }
+    let stages = nodes.into_iter().map(|(node, components)| {
+        let title = format!("put {} back from kubeadm's copies", components.join(", "));
+        let params = [("components", components.join(","))];
+        let steps = vec![step("put-back", node, (title, 2), &params)?];
+        Ok(Stage { target: node.to_owned(), skippable: false, steps })
+    });
+    let stages = stages.collect::<Result<Vec<_>, PlanProblem>>()?;
+    let name = "repair".to_owned();
+    Ok((!stages.is_empty()).then_some(Wave { name, hop: 1, max_parallel: 1, stages }))
 }
 
 /// Returns the hops still to go. Where everything but some nodes is at the target, one hop takes those there.

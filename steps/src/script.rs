@@ -51,6 +51,8 @@ scripts! {
     UPGRADE_PLAN = "upgrade-plan";
     /// Asks: the bytes of files and folders as a tar. Args: absolute paths; missing ones are left out.
     READ_FILES = "read-files";
+    /// Changes: puts missing manifests back from kubeadm's own copies. Args: components...
+    PUT_BACK = "put-back";
     /// Changes: the node's Kubernetes repository to a minor, and the package lists. Args: minor (`v1.20`).
     REPOSITORY = "repository";
     /// Changes: installs packages in exact versions and keeps their holds. Args: `name=version`...

@@ -107,6 +107,8 @@ fn acts(script: &Script) -> Option<Vec<Act>> {
         Some(kubelet::restart())
     } else if name == script::RESTORE_FILES.0 {
         Some(files::restore_files(args))
+    } else if name == script::PUT_BACK.0 {
+        Some(files::put_back_copies(args))
     } else {
         None
     }

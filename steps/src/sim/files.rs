@@ -38,6 +38,16 @@ pub(super) enum FileAct {
     Remove {
         path: String,
     },
+    /// Puts a manifest that is missing back from kubeadm's newest copy.
+    PutBackCopy {
+        component: String,
+    },
+}
+
+/// Returns what the script `put-back` does.
+pub(super) fn put_back_copies(components: &[String]) -> Vec<Act> {
+    let copy = |component: &String| FileAct::PutBackCopy { component: component.clone() };
+    components.iter().map(copy).map(Act::File).collect()
 }
 
 /// Returns what the script `restore-files` does.
@@ -51,7 +61,7 @@ impl FileAct {
     pub(super) fn milliseconds(&self) -> u64 {
         match self {
             Self::PutBack { .. } | Self::Restore { .. } => 20,
-            Self::Put { .. } => 10,
+            Self::Put { .. } | Self::PutBackCopy { .. } => 10,
             Self::Remove { .. } => 5,
         }
     }
@@ -66,6 +76,7 @@ impl FileAct {
                 reach.say(format!("put back {path}"));
                 Then::Next
             }
+            Self::PutBackCopy { component } => put_back_copy(machine, reach, component),
             Self::Remove { path } => {
                 machine.files.remove(path);
                 reach.say(format!("removed {path}"));
@@ -73,6 +84,25 @@ impl FileAct {
             }
         }
     }
+}
+
+fn put_back_copy(machine: &mut Machine, reach: &mut Reach<'_>, component: &str) -> Then {
+    let path = manifest_path(component);
+    if machine.files.contains_key(&path) {
+        return Then::Next;
+    }
+    let name = format!("/{component}.yaml");
+    let copies = machine.files.iter().filter(|(path, _)| {
+        path.starts_with("/etc/kubernetes/tmp/kubeadm-backup-manifests-") && path.ends_with(&name)
+    });
+    let Some((_, copy)) = copies.last() else {
+        reach.say(format!("there is no copy of {component}.yaml below /etc/kubernetes/tmp"));
+        return Then::Exit(65);
+    };
+    let copy = copy.clone();
+    reach.say(format!("put {path} back"));
+    machine.files.insert(path, copy);
+    Then::Next
 }
 
 /// Returns where bytes that a node keeps really lie.
