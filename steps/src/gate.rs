@@ -124,6 +124,12 @@ pub const OF_THE_OPERATOR: [About; 2] = [
     },
 ];
 
+/// Goes through the gates that are answered from an inventory.
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = (About, Answer)> {
+    ALL.into_iter()
+}
+
 /// Goes through everything that is known of the gates, in the order in which they are asked.
 pub fn about() -> impl Iterator<Item = About> {
     ALL.iter().map(|(about, _)| *about).chain(OF_THE_OPERATOR)
@@ -165,6 +171,18 @@ pub fn add_all(catalog: &mut Catalog, inventory: &Arc<Inventory>) {
     for (about, answer) in ALL {
         let inventory = Arc::clone(inventory);
         catalog.add_gate(Arc::new(FromInventory { about, inventory, answer }));
+    }
+}
+
+/// Evidence names this many things of one kind at most.
+const NAMED: usize = 10;
+
+/// Joins what was found, at most some of it, then says how many more there are.
+fn some(found: &[String]) -> String {
+    let named = found.get(..NAMED).unwrap_or(found).join("; ");
+    match found.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
     }
 }
 

@@ -18,6 +18,9 @@ use crate::facts::{
 use crate::host::{Host, HostError};
 use crate::version::{InvalidVersion, Version};
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 /// Machines asked at once.
 const AT_ONCE: usize = 16;
 
