@@ -9,6 +9,7 @@ LAB_COMMAND=$SCENARIO/../lab
 ROOT=$(readlink -f "$SCENARIO/../../..")
 KUP=${KUP:-$ROOT/target/release/kup}
 export LAB=${LAB:-/tmp/kup-lab} FROM=${FROM:-v1.19.16} TO=${TO:-v1.20.2}
+TARGET=${TARGET:-$TO} # how kup is told: v1.20.15 may be asked for as 1.20
 STATE=${STATE:-$(mktemp -d /tmp/kup-scenario.XXXXXX)} # kept, for a look at what happened
 NOTES=${NOTES:-$STATE} # what the scenario itself writes
 LOST=() # attempts that ended with their node, as STEP.NUMBER
@@ -94,7 +95,7 @@ summary() {
 
 # kup ------------------------------------------------------------------------------------------------------------------
 
-start_arguments() { printf '%s\n' start "$TO" -y; cluster_arguments; }
+start_arguments() { printf '%s\n' start "$TARGET" -y; cluster_arguments; }
 
 cluster_arguments() {
   printf '%s\n' --kubeconfig "$LAB/out/admin.conf" --ssh-user root --ssh-identity "$LAB/id" \
@@ -104,7 +105,7 @@ cluster_arguments() {
 plan() { # [FLAG...]
   local arguments
   mapfile -t arguments < <(cluster_arguments)
-  "$KUP" plan "$TO" "${arguments[@]}" "$@" </dev/null
+  "$KUP" plan "$TARGET" "${arguments[@]}" "$@" </dev/null
 }
 
 # Starts the run, or resumes it if there is one, in the background; KUP_PID is its process.
