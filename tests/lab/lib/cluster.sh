@@ -13,12 +13,13 @@ up() { # CONTROL_PLANES WORKERS
   make_bridge
   [ "$N_CPS" = 1 ] || balance
   boot_all
+  start_etcd
   run_on_all install_kubernetes
   initialise
   join_all
   logged ready await_ready
   trap - INT TERM HUP
-  say "up: $N_CPS control planes, $N_WORKERS workers at $FROM, kubeconfig $LAB/out/admin.conf"
+  say "up: $N_CPS control planes, $N_WORKERS workers at $FROM, etcd on $(place_of_etcd), kubeconfig $LAB/out/admin.conf"
 }
 
 JOBS=() # what runs side by side at the moment
@@ -26,7 +27,10 @@ JOBS=() # what runs side by side at the moment
 check_shape() {
   [[ $1 =~ ^[0-9]+$ && $1 -ge 1 && $1 -le $N_CONTROL_PLANES_MAX ]] || die "control planes: 1 to $N_CONTROL_PLANES_MAX, not $1"
   [[ $2 =~ ^[0-9]+$ && $2 -le $N_WORKERS_MAX ]] || die "workers: 0 to $N_WORKERS_MAX, not $2"
+  [[ $ETCD_NODES =~ ^[0-9]+$ && $ETCD_NODES -le $N_ETCD_NODES_MAX ]] || die "ETCD_NODES: 0 to $N_ETCD_NODES_MAX, not $ETCD_NODES"
 }
+
+place_of_etcd() { if [ "$N_ETCD_NODES" = 0 ]; then echo 'the control planes'; else etcd_nodes | xargs; fi; }
 
 # An `up` that made the cluster and is interrupted takes it down again; one that only went on leaves it as it was.
 interrupted() {
@@ -43,7 +47,7 @@ interrupted() {
 
 claim_shape() { # CONTROL_PLANES WORKERS
   local wanted
-  wanted=$(printf 'N_CPS=%s\nN_WORKERS=%s\nFROM=%s\nTO=%s' "$1" "$2" "$FROM" "$TO")
+  wanted=$(printf "N_CPS=%s\nN_WORKERS=%s\nN_ETCD_NODES=%s\nFROM=%s\nVERSIONS='%s'" "$1" "$2" "$ETCD_NODES" "$FROM" "$(versions | xargs)")
   STARTED_HERE=no
   mkdir -p "$LAB/nodes" "$LAB/out"
   if [ ! -e "$LAB/cluster" ]; then
@@ -125,10 +129,11 @@ T
 }
 
 boot_all() {
-  local node
-  for node in "${NODES[@]}"; do boot_node "$node" "$BASE"; done
-  write_known_hosts "${NODES[@]}"
-  for node in "${NODES[@]}"; do await_node "$node"; done
+  local node all
+  mapfile -t all < <(printf '%s\n' "${NODES[@]}"; etcd_nodes)
+  for node in "${all[@]}"; do boot_node "$node" "$BASE"; done
+  write_known_hosts "${all[@]}"
+  for node in "${all[@]}"; do await_node "$node"; done
 }
 
 # The nodes do this side by side; each has a log of its own.
@@ -149,7 +154,9 @@ await_jobs() {
 }
 
 install_kubernetes() { # NODE
-  ssh_command "$1" bash -s -- "$FROM" "$TO" <"$HERE/node/install-kubernetes"
+  local all
+  mapfile -t all < <(versions)
+  ssh_command "$1" bash -s -- "$FROM" "${all[@]}" <"$HERE/node/install-kubernetes"
 }
 
 initialise() {
@@ -164,6 +171,7 @@ mark_joined() { touch "$(node_dir "$1")/joined"; }
 
 init_cluster() {
   reset_node cp1
+  give_etcd_to_cp1
   write_init_config >"$(node_dir cp1)/root/root/init.yaml"
   ssh_command cp1 kubeadm init --config /root/init.yaml --upload-certs --ignore-preflight-errors=all
   ssh_command cp1 cat /etc/kubernetes/admin.conf >"$LAB/out/admin.conf.new"
@@ -193,6 +201,7 @@ apiVersion: kubeadm.k8s.io/v1beta2
 kind: ClusterConfiguration
 kubernetesVersion: $FROM
 controlPlaneEndpoint: "$endpoint:6443"
+$(write_external_etcd)
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration

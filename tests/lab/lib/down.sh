@@ -18,7 +18,7 @@ down() {
   remove_cgroups ''
   remove_balancer
   ip link del "$BRIDGE" 2>/dev/null || true
-  rm -rf "$LAB/cluster" "$LAB/out" "$LAB/id" "$LAB/id.pub" "$LAB/nodes"
+  rm -rf "$LAB/cluster" "$LAB/etcd-pki" "$LAB/out" "$LAB/id" "$LAB/id.pub" "$LAB/nodes"
   say "down"
 }
 

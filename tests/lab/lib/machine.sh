@@ -5,7 +5,7 @@ MACHINE_PACKAGES=(
   apt-utils debootstrap dpkg-dev systemd-container # packages, the base system, the nodes
   gcc libc6-dev python3                            # the stub program and the images
   haproxy iproute2 iptables openssh-client         # the load balancer, the bridge, cut connections
-  jq curl ca-certificates
+  jq curl ca-certificates openssl
 )
 CGROUPS=(blkio cpu cpuacct cpuset devices freezer memory pids)
 

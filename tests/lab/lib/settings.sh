@@ -6,11 +6,14 @@ LAB=$(realpath -m "${LAB:-/tmp/kup-lab}")
 CACHE=$(realpath -m "${KUP_LAB_CACHE:-/var/cache/kup-lab}")
 FROM=${FROM:-v1.19.16}
 TO=${TO:-v1.20.2}
+OFFER=${OFFER-v1.20.2 v1.20.15 v1.21.14} # versions that nodes can be upgraded to, beside TO
+ETCD_NODES=${ETCD_NODES:-0} # with 1 to 3 etcd is no static pod: it runs on nodes of its own
 BRIDGE=br-kup
 NET=10.77.0 # nodes and load balancer
 POD_NET=10.78 # one /24 a node
 N_CONTROL_PLANES_MAX=3
 N_WORKERS_MAX=5
+N_ETCD_NODES_MAX=3
 # The nodes' systemd must use the same cgroup v1 tree as the machine, and must be able to write to /proc/sys and /sys.
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=0 SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
 
@@ -22,6 +25,9 @@ die() { say "error: $*"; exit 1; }
 
 need_root() { [ "$(id -u)" = 0 ] || die "this must be run as root"; }
 
+# What the repositories offer and the nodes have images of, each once.
+versions() { echo "$FROM $TO $OFFER" | xargs -n 1 | sort -uV; }
+
 minor() { echo "$1" | sed -E 's/^v([0-9]+\.[0-9]+).*/\1/'; } # v1.20.2 -> 1.20
 
 # One short name for the content of files: what was made from them is made again when they change.
@@ -31,14 +37,16 @@ every_node_name() {
   local i
   for i in $(seq "$N_CONTROL_PLANES_MAX"); do echo "cp$i"; done
   for i in $(seq "$N_WORKERS_MAX"); do echo "w$i"; done
+  for i in $(seq "$N_ETCD_NODES_MAX"); do echo "etcd$i"; done
 }
 
-check_node_name() { [[ $1 =~ ^(cp[1-$N_CONTROL_PLANES_MAX]|w[1-$N_WORKERS_MAX])$ ]] || die "no such node: $1 (cp1..cp$N_CONTROL_PLANES_MAX, w1..w$N_WORKERS_MAX)"; }
+check_node_name() { every_node_name | grep -xF -- "$1" >/dev/null || die "no such node: $1 ($(every_node_name | xargs))"; }
 
 node_ip() {
   case $1 in
     cp*) echo "$NET.1${1#cp}" ;;
     w*) echo "$NET.2${1#w}" ;;
+    etcd*) echo "$NET.3${1#etcd}" ;;
   esac
 }
 

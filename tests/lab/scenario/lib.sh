@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# What the scenarios share: a fresh cluster, kup with the lab's flags, assertions that count, and what must be true of
-# every upgraded cluster.
+# What the scenarios share: a fresh cluster, kup with the lab's flags, assertions that count.
 #
 # Environment: KUP (target/release/kup), LAB, FROM, TO as for the lab, STATE (a new folder: kup's state directory),
 # FRESH=no to use the cluster that is up instead of making a new one, KUP_RESULTS and KUP_COMMIT as results.sh says.
@@ -10,6 +9,7 @@ LAB_COMMAND=$SCENARIO/../lab
 ROOT=$(readlink -f "$SCENARIO/../../..")
 KUP=${KUP:-$ROOT/target/release/kup}
 export LAB=${LAB:-/tmp/kup-lab} FROM=${FROM:-v1.19.16} TO=${TO:-v1.20.2}
+TARGET=${TARGET:-$TO} # how kup is told: v1.20.15 may be asked for as 1.20
 STATE=${STATE:-$(mktemp -d /tmp/kup-scenario.XXXXXX)} # kept, for a look at what happened
 NOTES=${NOTES:-$STATE} # what the scenario itself writes
 LOST=() # attempts that ended with their node, as STEP.NUMBER
@@ -25,6 +25,8 @@ TYPES_DONE='["AttemptEnded","StepCompleted","StepSkipped","StepBlocked"]'
 . "$SCENARIO/results.sh"
 # shellcheck source=hooks.sh
 . "$SCENARIO/hooks.sh"
+# shellcheck source=upgraded.sh
+. "$SCENARIO/upgraded.sh"
 
 [ -x "$KUP" ] || { echo "no kup at $KUP: cargo build --release, or set KUP" >&2; exit 2; }
 trap 'leave $?' EXIT
@@ -42,12 +44,22 @@ clean_up() { :; } # a scenario that leaves something behind says here what
 
 say() { echo "== $(date +%T) $*"; }
 lab() { "$LAB_COMMAND" "$@"; }
-kubectl() { lab ssh cp1 kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+on() { lab ssh "$@"; }
+kubectl() { on cp1 kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+
+wait_for() { # SECONDS COMMAND...
+  local limit=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$limit" ] || return 1
+    sleep 1
+  done
+}
 
 fresh_cluster() { # CONTROL_PLANES WORKERS
   if [ "${FRESH:-yes}" = yes ]; then lab down; fi
   lab up "$1" "$2"
-  mapfile -t NODES < <(for dir in "$LAB"/nodes/*/; do basename "$dir"; done)
+  mapfile -t NODES < <(for dir in "$LAB"/nodes/{cp,w}*/; do [ ! -d "$dir" ] || basename "$dir"; done)
 }
 
 # Assertions -----------------------------------------------------------------------------------------------------------
@@ -83,9 +95,17 @@ summary() {
 
 # kup ------------------------------------------------------------------------------------------------------------------
 
-start_arguments() {
-  printf '%s\n' start "$TO" --kubeconfig "$LAB/out/admin.conf" --ssh-user root --ssh-identity "$LAB/id" \
-    --ssh-option "UserKnownHostsFile=$LAB/out/known_hosts" --ignore-preflight-errors=SystemVerification --state-dir "$STATE" -y
+start_arguments() { printf '%s\n' start "$TARGET" -y; cluster_arguments; }
+
+cluster_arguments() {
+  printf '%s\n' --kubeconfig "$LAB/out/admin.conf" --ssh-user root --ssh-identity "$LAB/id" \
+    --ssh-option "UserKnownHostsFile=$LAB/out/known_hosts" --ignore-preflight-errors=SystemVerification --state-dir "$STATE"
+}
+
+plan() { # [FLAG...]
+  local arguments
+  mapfile -t arguments < <(cluster_arguments)
+  "$KUP" plan "$TARGET" "${arguments[@]}" "$@" </dev/null
 }
 
 # Starts the run, or resumes it if there is one, in the background; KUP_PID is its process.
@@ -198,59 +218,4 @@ attempt_names() { # NODE SUFFIX
 
 configured_once() { # NODE PACKAGE
   is "$(lab ssh "$1" "grep -c ' configure $2:amd64 ${TO#v}-' /var/log/dpkg.log || true")" 1
-}
-
-# What must be true of an upgraded cluster -------------------------------------------------------------------------------
-
-remember() { # PLACE
-  local node
-  mkdir -p "$NOTES/$1"
-  for node in "${NODES[@]}"; do lab snapshot "$node" >"$NOTES/$1/$node"; done
-}
-
-holds() { grep '^hold:' "$1" || true; }
-
-node_field() { kubectl get node "$1" -o "jsonpath='$2'"; } # NODE JSONPATH
-
-static_pod_versions() { # NODE
-  lab ssh "$1" "grep -ho 'image: .*kube-.*' /etc/kubernetes/manifests/*.yaml | sed 's/.*://' | sort -u"
-}
-
-running_versions() { # NODE: of the mirror pods, which show what really runs
-  kubectl get pods -n kube-system -l tier=control-plane --field-selector "spec.nodeName=$1" \
-    -o "jsonpath='{.items[*].spec.containers[*].image}'" | tr ' ' '\n' | grep kube- | sed 's/.*://' | sort -u
-}
-
-check_upgraded() {
-  local node
-  remember after
-  for node in "${NODES[@]}"; do
-    check "$node is Ready" is "$(node_field "$node" '{.status.conditions[?(@.type=="Ready")].status}')" True
-    check "$node is schedulable" is "$(node_field "$node" '{.spec.unschedulable}')" ''
-    check "$node has a kubelet at $TO" is "$(node_field "$node" '{.status.nodeInfo.kubeletVersion}')" "$TO"
-    check "$node has its holds as before" is "$(holds "$NOTES/after/$node")" "$(holds "$NOTES/before/$node")"
-    check "$node keeps the attempts" is_at_least "$(attempt_files "$node" '*.intent' | wc -l)" 1
-    check "$node has one outcome for each intent" every_intent_has_one_exit "$node"
-    case $node in
-      cp*)
-        check "$node has manifests at $TO" is "$(static_pod_versions "$node")" "$TO"
-        check "$node runs static pods at $TO" is "$(running_versions "$node")" "$TO" ;;
-    esac
-  done
-  check "kubeadm-config is at $TO" is "$(kubectl get configmap kubeadm-config -n kube-system -o "jsonpath='{.data.ClusterConfiguration}'" | awk '/^kubernetesVersion:/ {print $2}')" "$TO"
-}
-
-# No command that had succeeded ran again.
-check_nothing_twice() {
-  local node package
-  for node in "${NODES[@]}"; do
-    for package in kubeadm kubelet kubectl; do
-      check "$node configured $package once" configured_once "$node" "$package"
-    done
-  done
-  check "no step succeeded twice" is "$(steps_succeeded_twice)" ''
-}
-
-steps_succeeded_twice() {
-  events | jq -rs '[.[] | select(.type == "AttemptEnded" and (.result | tostring | test("Succeeded"))) | .step] | group_by(.) | map(select(length > 1) | .[0]) | .[]'
 }
