@@ -142,6 +142,7 @@ fn is_worth_a_line(event: &Event, live: bool) -> bool {
         Event::RunStarted(_)
         | Event::RunResumed(_)
         | Event::GateChecked(_)
+        | Event::GateIgnored(_)
         | Event::AttemptSettled(_)
         | Event::RetryScheduled(_)
         | Event::StepCompleted(_)

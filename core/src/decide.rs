@@ -102,6 +102,7 @@ fn gates(state: &RunState) -> Option<Decision> {
     for spec in &state.plan.gates {
         match state.gates.get(&spec.gate) {
             None => return Some(Decision::Ask(spec.gate.clone())),
+            Some(Verdict::Block { .. }) if state.ignored.contains_key(&spec.gate) => {}
             Some(Verdict::Block { .. }) => {
                 return Some(Decision::Pause(PauseReason::Gate { gate: spec.gate.clone() }));
             }

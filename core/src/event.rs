@@ -50,6 +50,8 @@ pub enum Event {
     RollbackStarted(Box<RollbackStarted>),
     /// The run is over.
     RunFinished(RunFinished),
+    /// An operator lets the run begin although a gate blocks.
+    GateIgnored(GateIgnored),
     /// An event of a newer kup: kept and shown, and resuming refuses.
     Opaque(Opaque),
 }
@@ -88,6 +90,7 @@ impl Event {
             Self::RunStarted(_)
             | Self::RunResumed(_)
             | Self::GateChecked(_)
+            | Self::GateIgnored(_)
             | Self::RunPaused(_)
             | Self::RollbackStarted(_)
             | Self::RunFinished(_)
@@ -115,6 +118,7 @@ impl Event {
             Self::OperatorDecided(_) => 14,
             Self::RollbackStarted(_) => 15,
             Self::RunFinished(_) => 16,
+            Self::GateIgnored(_) => 17,
             Self::Opaque(opaque) => opaque.type_id,
         }
     }

@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::clock::Timestamp;
-use crate::event::{Entry, Event, Opaque, Outcome, PauseReason, RunFinished, RunStarted, Verdict};
+use crate::event::{
+    Entry, Event, GateIgnored, Opaque, Outcome, PauseReason, RunFinished, RunStarted, Verdict,
+};
 use crate::id::{Epoch, Seq, StepId};
 use crate::plan::{Plan, Stage};
 
+mod gate;
 mod step;
 
 pub use step::{OpenAttempt, StepRecord, StepState};
@@ -57,6 +60,8 @@ pub struct RunState {
     pub status: Status,
     /// The gates' answers.
     pub gates: BTreeMap<String, Verdict>,
+    /// The gates that block and that an operator ignores, by name.
+    pub ignored: BTreeMap<String, GateIgnored>,
     /// All steps of all plans so far.
     pub steps: BTreeMap<StepId, StepRecord>,
     /// The last wave to run before pausing.
@@ -99,6 +104,7 @@ impl RunState {
             phase: Phase::Forward,
             status: Status::Running,
             gates: BTreeMap::new(),
+            ignored: BTreeMap::new(),
             steps: BTreeMap::new(),
             until: started.until.clone(),
             head: entry.seq,
@@ -132,15 +138,6 @@ impl RunState {
         self.plan.stages().filter(has_skipped).map(|stage| stage.target.clone()).collect()
     }
 
-    /// Whether every gate of the plan in force has answered and none blocks.
-    #[must_use]
-    pub fn gates_are_open(&self) -> bool {
-        let open = |name| {
-            matches!(self.gates.get(name), Some(Verdict::Pass { .. } | Verdict::Warn { .. }))
-        };
-        self.plan.gates.iter().all(|spec| open(&spec.gate))
-    }
-
     /// Adds one entry.
     ///
     /// # Errors
@@ -166,6 +163,7 @@ impl RunState {
                 self.must_be_unfinished(entry)?;
                 self.gates.insert(checked.gate.clone(), checked.verdict.clone());
             }
+            Event::GateIgnored(ignored) => self.ignore(entry, ignored)?,
             Event::RunPaused(paused) => {
                 self.must_be_unfinished(entry)?;
                 self.status = Status::Paused(paused.reason.clone());
@@ -200,8 +198,7 @@ impl RunState {
             self.until = None;
         }
         self.status = Status::Running;
-        // What stood in the way may be gone: it is asked again. What was open stays open.
-        self.gates.retain(|_, verdict| !matches!(verdict, Verdict::Block { .. }));
+        self.ask_again();
         for record in self.steps.values_mut() {
             record.looks = 0;
             if matches!(record.state, StepState::Observed(_)) {
@@ -226,6 +223,7 @@ impl RunState {
         self.until = None;
         self.plan = plan.clone();
         self.gates.clear();
+        self.ignored.clear();
         self.add_steps(entry)
     }
 

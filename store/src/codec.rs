@@ -74,6 +74,7 @@ pub(crate) fn decode(kind: Kind, bytes: &[u8]) -> Result<Event, String> {
         (14, FIRST) => Event::OperatorDecided(from_bytes(bytes)?),
         (15, FIRST) => Event::RollbackStarted(from_bytes(bytes)?),
         (16, FIRST) => Event::RunFinished(from_bytes(bytes)?),
+        (17, FIRST) => Event::GateIgnored(from_bytes(bytes)?),
         (type_id, type_version) => Event::Opaque(Opaque { type_id, type_version }),
     })
 }
@@ -96,6 +97,7 @@ fn encode_payload(event: &Event) -> Result<Vec<u8>, String> {
         Event::OperatorDecided(payload) => to_bytes(payload),
         Event::RollbackStarted(payload) => to_bytes(payload),
         Event::RunFinished(payload) => to_bytes(payload),
+        Event::GateIgnored(payload) => to_bytes(payload),
         Event::Opaque(_) => Err("this kup does not know what is in it".into()),
     }
 }

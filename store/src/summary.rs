@@ -160,6 +160,7 @@ fn next(status: RunStatus, event: &Event) -> RunStatus {
         }
         Event::RunStarted(_)
         | Event::GateChecked(_)
+        | Event::GateIgnored(_)
         | Event::StepObserved(_)
         | Event::StepPrepared(_)
         | Event::AttemptStarted(_)

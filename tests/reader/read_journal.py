@@ -82,6 +82,7 @@ EVENTS = {
     14: ("OperatorDecided", {"step": "text", "decision": DECISION, **WHO}),
     15: ("RollbackStarted", {**WHO, "plan": PLAN}),
     16: ("RunFinished", {"outcome": OUTCOME, "reason": "text"}),
+    17: ("GateIgnored", {"gate": "text", "code": "text", "operator": "text", "evidence": "text"}),
 }
 
 

@@ -2,7 +2,7 @@
 
 use kup_core::clock::Timestamp;
 use kup_core::event::{
-    AttemptEnded, AttemptResult, Event, Found, OperatorDecided, OperatorDecision, Outcome,
+    AttemptEnded, AttemptResult, Event, Found, GateIgnored, OperatorDecided, OperatorDecision, Outcome,
     PauseReason, RollbackStarted, RunStarted, Settlement, Verdict,
 };
 
@@ -15,6 +15,10 @@ pub(crate) fn describe(event: &Event) -> (&'static str, String) {
             ("RunResumed", format!("by {} with kup {}{why}", e.operator, e.kup_version))
         }
         Event::GateChecked(e) => ("GateChecked", format!("{}: {}", e.gate, verdict(&e.verdict))),
+        Event::GateIgnored(e) => {
+            let GateIgnored { gate, code, operator, evidence } = e;
+            ("GateIgnored", format!("{gate} ({code}), by {operator}, although: {evidence}"))
+        }
         Event::StepObserved(e) => ("StepObserved", found(&e.found)),
         Event::StepPrepared(e) => ("StepPrepared", prepared(e)),
         Event::AttemptStarted(e) => {

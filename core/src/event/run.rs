@@ -175,6 +175,19 @@ pub enum Outcome {
     Abandoned,
 }
 
+/// Payload of type 17.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateIgnored {
+    /// The gate's name.
+    pub gate: String,
+    /// Its code, as the operator wrote it.
+    pub code: String,
+    /// Who lets the run begin.
+    pub operator: String,
+    /// What the gate had seen when it blocked.
+    pub evidence: String,
+}
+
 /// An event that this kup does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Opaque {

@@ -155,6 +155,7 @@ impl StepRecord {
             Event::RunStarted(_)
             | Event::RunResumed(_)
             | Event::GateChecked(_)
+            | Event::GateIgnored(_)
             | Event::RunPaused(_)
             | Event::RollbackStarted(_)
             | Event::RunFinished(_)

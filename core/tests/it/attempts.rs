@@ -52,6 +52,27 @@ fn no_attempt_starts_before_the_gates_are_open() {
 }
 
 #[test]
+fn a_gate_that_an_operator_ignores_counts_as_open_and_is_not_asked_again() {
+    let story = Story::with_gates("w: a", &["g", "h"]).then("gate g blocks, gate h blocks");
+    story.decides("pause: gate g");
+    let story = story.then("ignore g");
+    story.decides("pause: gate h");
+    story.refuses("a starts 1", "before the gates are open");
+    let story = story.then("resumed");
+    story.decides("ask h");
+    story.then("gate h passes").decides("observe a");
+}
+
+#[test]
+fn only_a_gate_that_blocks_can_be_ignored() {
+    let story = Story::with_gates("w: a", &["g"]);
+    story.refuses("ignore g", "does not block");
+    let story = story.then("gate g passes");
+    story.refuses("ignore g", "does not block");
+    story.refuses("ignore h", "does not block");
+}
+
+#[test]
 fn a_gate_that_blocked_is_asked_again_by_a_resume_and_one_that_passed_is_not() {
     let story = Story::with_gates("w: a", &["g", "h"]).then("gate g passes, gate h blocks");
     story.decides("pause: gate h");

@@ -11,6 +11,7 @@ mod attempts;
 mod engine;
 mod lives;
 mod operator;
+mod printed;
 mod rig;
 mod stages;
 mod story;

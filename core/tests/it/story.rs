@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kup_core::clock::Timestamp;
-use kup_core::decide::{Action, Decision, Mode, decide};
+use kup_core::decide::{Decision, Mode, decide};
 use kup_core::event::*;
 use kup_core::id::{Epoch, RunId, Seq, StepId};
 use kup_core::plan::{GateSpec, Plan, Policy, Stage, StepSpec, Wave};
 use kup_core::state::RunState;
+
+use crate::printed::print;
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
 
@@ -185,6 +187,12 @@ fn event(state: &RunState, text: &str) -> Event {
         ["gate", name, word] => {
             Event::GateChecked(GateChecked { gate: (*name).to_owned(), verdict: verdict(word) })
         }
+        ["ignore", name] => Event::GateIgnored(GateIgnored {
+            gate: (*name).to_owned(),
+            code: "K1".to_owned(),
+            operator: operator(),
+            evidence: "seen".to_owned(),
+        }),
         [step, words @ ..] => of_step(state, id(step), words),
         [] => panic!("nothing is said"),
     }
@@ -262,39 +270,4 @@ fn of_step(state: &RunState, step: StepId, words: &[&str]) -> Event {
 
 fn error(class: ErrorClass) -> ErrorRecord {
     ErrorRecord { class, message: "it failed".to_owned(), causes: Vec::new() }
-}
-
-/// Prints a decision.
-pub(crate) fn print(decision: &Decision) -> String {
-    match decision {
-        Decision::Ask(gate) => format!("ask {gate}"),
-        Decision::Act(actions) => {
-            let one = |(step, action): &(StepId, Action)| print_action(step, action);
-            actions.iter().map(one).collect::<Vec<_>>().join(" + ")
-        }
-        Decision::Wait(None) => "wait".to_owned(),
-        Decision::Wait(Some(until)) => format!("wait until {}", until.0 / SECOND),
-        Decision::Pause(PauseReason::Interrupted) => "pause: interrupted".to_owned(),
-        Decision::Pause(PauseReason::Blocked { steps }) => {
-            let steps: Vec<&str> = steps.iter().map(StepId::as_str).collect();
-            format!("pause: blocked {}", steps.join(" "))
-        }
-        Decision::Pause(PauseReason::Reached { wave }) => format!("pause: reached {wave}"),
-        Decision::Pause(PauseReason::Gate { gate }) => format!("pause: gate {gate}"),
-        Decision::Rest => "rest".to_owned(),
-        Decision::Finish(outcome) => format!("finish: {outcome:?}"),
-    }
-}
-
-fn print_action(step: &StepId, action: &Action) -> String {
-    match action {
-        Action::Observe => format!("observe {step}"),
-        Action::Prepare => format!("prepare {step}"),
-        Action::Start(attempt) => format!("start {step} {attempt}"),
-        Action::Settle => format!("settle {step}"),
-        Action::Attach => format!("attach {step}"),
-        Action::Verify => format!("verify {step}"),
-        Action::Retry(_, error) => format!("retry {step}: {}", error.message),
-        Action::Block(error) => format!("block {step}: {}", error.message),
-    }
 }

@@ -65,6 +65,7 @@ impl Past {
             Event::RunStarted(_)
             | Event::RunResumed(_)
             | Event::GateChecked(_)
+            | Event::GateIgnored(_)
             | Event::StepObserved(_)
             | Event::StepPrepared(_)
             | Event::RetryScheduled(_)

@@ -94,6 +94,7 @@ fn blobs_of(event: &Event) -> Vec<(BlobId, Option<u64>)> {
         Event::RunStarted(_)
         | Event::RunResumed(_)
         | Event::GateChecked(_)
+        | Event::GateIgnored(_)
         | Event::StepObserved(_)
         | Event::AttemptStarted(_)
         | Event::AttemptSettled(_)

@@ -10,22 +10,22 @@ use crate::samples::{both_halves, run};
 
 const FIXTURE: &str = include_str!("../../fixtures/journal-v1/journal.hex");
 
-fn from_hex(text: &str) -> Vec<u8> {
+pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     let digits: String =
         text.lines().filter(|line| !line.starts_with('#')).flat_map(str::chars).collect();
     let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
-fn to_hex(bytes: &[u8]) -> String {
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn without_place(entry: Entry) -> NewEntry {
+pub(crate) fn without_place(entry: Entry) -> NewEntry {
     NewEntry { time: entry.time, since_boot: entry.since_boot, event: entry.event }
 }
 
-fn place(bytes: &[u8]) -> (tempfile::TempDir, Store) {
+pub(crate) fn place(bytes: &[u8]) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let path = store.journal_path(&run());
@@ -61,12 +61,12 @@ async fn the_same_entries_give_the_same_bytes() {
 
 #[test]
 fn the_samples_have_every_type_of_event() {
-    let (first, second) = both_halves();
+    let ((first, second), later) = (both_halves(), crate::gate_ignored::entries());
     let mut types: Vec<u16> =
-        [first, second].concat().iter().map(|entry| entry.event.type_id()).collect();
+        [first, second, later].concat().iter().map(|entry| entry.event.type_id()).collect();
     types.sort_unstable();
     types.dedup();
-    assert_eq!(types, (1..=16).collect::<Vec<_>>());
+    assert_eq!(types, (1..=17).collect::<Vec<_>>());
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod blobs;
 mod conformance;
 mod damage;
 mod format;
+mod gate_ignored;
 mod index;
 mod locks;
 mod obstacles;

@@ -126,6 +126,7 @@ fn named_blobs(entry: &Entry) -> Vec<&BlobId> {
         Event::RunStarted(_)
         | Event::RunResumed(_)
         | Event::GateChecked(_)
+        | Event::GateIgnored(_)
         | Event::StepObserved(_)
         | Event::AttemptStarted(_)
         | Event::AttemptSettled(_)
