@@ -8,6 +8,7 @@ pub mod camera;
 pub mod failing;
 pub mod invariant;
 pub mod life;
+mod planned;
 mod ports;
 pub mod process;
 pub mod shelf;

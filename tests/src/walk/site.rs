@@ -1,26 +1,24 @@
 //! A simulated cluster with a real plan, the real activities and the real engine: processes of kup live there one after the other, and each
 //! goes on from what the last one left.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use kup_core::clock::{Clock, Timestamp};
-use kup_core::event::{Entry, Event, Outcome, Reach, RunStarted};
+use kup_core::clock::Timestamp;
+use kup_core::event::{Entry, Event, Outcome, RunStarted};
 use kup_core::journal::NewEntry;
 use kup_core::plan::Plan;
 use kup_core::state::{RunState, Status};
-use kup_steps::cluster::Cluster;
-use kup_steps::host::{Host, Order};
-use kup_steps::inventory::{Asking, Inventory, NodeInventory, collect};
-use kup_steps::planner::{Drain, Options, plan};
+use kup_steps::host::Order;
+use kup_steps::inventory::Inventory;
+use kup_steps::planner::PlanProblem;
 use kup_steps::sim::{SimSpec, SimWorld, Survey};
-use kup_steps::version::Version;
 use tempfile::TempDir;
 
 use super::invariant::{Ended, Judge};
+use super::planned::{inventory, started};
 use super::process::{Director, Process};
 use super::shelf::{Paper, Shelf};
 use super::time::Time;
@@ -73,7 +71,7 @@ impl Site {
         let world = world.and_then(SimWorld::alone).unwrap();
         let inventory = Arc::new(inventory(&world, route.target, time.clone()).await);
         let shelf = Shelf::new(route.paper, dir.path());
-        let event = Event::RunStarted(Box::new(started(&inventory, route)));
+        let event = Event::RunStarted(Box::new(started(&inventory, route).unwrap()));
         shelf.create(vec![NewEntry { time: time.now(), since_boot: 0, event }]);
         Self::over(dir, world, (time, Arc::default()), (shelf, inventory))
     }
@@ -99,6 +97,16 @@ impl Site {
         let world = world.and_then(SimWorld::alone).unwrap();
         let rest = (self.shelf.rewritten(entries), Arc::clone(&self.inventory));
         Self::over(dir, world, (time, Arc::default()), rest)
+    }
+
+    /// Returns a copy of the cluster as it is now, for which a new run has been planned by somebody who knows nothing of the old one.
+    ///
+    /// # Errors
+    /// When there is nothing to plan.
+    pub async fn planned_anew(&self, route: &Route) -> Result<Self, PlanProblem> {
+        let seen = inventory(&self.world, route.target, self.time.clone()).await;
+        let site = self.anew(started(&seen, route)?);
+        Ok(Self { inventory: Arc::new(seen), ..site })
     }
 
     /// Returns a copy of the cluster as it is now, with a new journal that begins so.
@@ -248,35 +256,6 @@ impl Site {
         let times = (Arc::clone(&self.time), Arc::clone(&self.clock_error));
         Process::new(times, self.world.clone(), Arc::clone(&self.judge), director)
     }
-}
-
-fn started(inventory: &Inventory, route: &Route) -> RunStarted {
-    let options = Options {
-        hops: vec![route.target.parse().unwrap()],
-        max_unavailable: route.max_unavailable,
-        drain: Drain { timeout: route.drain, ..Drain::default() },
-        ..Options::default()
-    };
-    RunStarted {
-        kup_version: "0".to_owned(),
-        operator: "me@here".to_owned(),
-        cluster: inventory.cluster.clone(),
-        machines: inventory.nodes.iter().map(NodeInventory::identity).collect(),
-        reach: Reach::default(),
-        until: None,
-        plan: plan(inventory, &options).unwrap(),
-    }
-}
-
-async fn inventory(world: &SimWorld, target: &str, clock: Arc<dyn Clock>) -> Inventory {
-    let cluster = world.cluster();
-    let nodes = cluster.nodes().await.unwrap();
-    let host = |node: &str| (node.to_owned(), (node.to_owned(), world.host(node)));
-    let hosts: BTreeMap<String, (String, Arc<dyn Host>)> =
-        nodes.iter().map(|node| host(&node.name)).collect();
-    let target: Version = target.parse().unwrap();
-    let asking = Asking { minors: vec![target.minor_name()], clock };
-    collect(cluster.as_ref() as &dyn Cluster, &nodes, &hosts, &asking).await.unwrap()
 }
 
 /// Returns a new folder, in memory where there is a place for that: a walk makes thousands.

@@ -1,0 +1,51 @@
+//! A run as `kup start` begins it: an inventory of the simulated cluster, and a plan.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kup_core::clock::Clock;
+use kup_core::event::{Reach, RunStarted};
+use kup_steps::cluster::Cluster;
+use kup_steps::host::Host;
+use kup_steps::inventory::{Asking, Inventory, NodeInventory, collect};
+use kup_steps::planner::{Drain, Options, PlanProblem, plan};
+use kup_steps::sim::SimWorld;
+use kup_steps::version::Version;
+
+use super::site::Route;
+
+/// Plans a run as `kup start` does.
+pub(super) fn started(inventory: &Inventory, route: &Route) -> Result<RunStarted, PlanProblem> {
+    let options = Options {
+        hops: hops(inventory, route),
+        max_unavailable: route.max_unavailable,
+        drain: Drain { timeout: route.drain, ..Drain::default() },
+        ..Options::default()
+    };
+    Ok(RunStarted {
+        kup_version: "0".to_owned(),
+        operator: "me@here".to_owned(),
+        cluster: inventory.cluster.clone(),
+        machines: inventory.nodes.iter().map(NodeInventory::identity).collect(),
+        reach: Reach::default(),
+        until: None,
+        plan: plan(inventory, &options)?,
+    })
+}
+
+/// Takes an inventory as `kup start` does.
+pub(super) async fn inventory(world: &SimWorld, target: &str, clock: Arc<dyn Clock>) -> Inventory {
+    let cluster = world.cluster();
+    let nodes = cluster.nodes().await.unwrap();
+    let host = |node: &str| (node.to_owned(), (node.to_owned(), world.host(node)));
+    let hosts: BTreeMap<String, (String, Arc<dyn Host>)> =
+        nodes.iter().map(|node| host(&node.name)).collect();
+    let target: Version = target.parse().unwrap();
+    let asking = Asking { minors: vec![target.minor_name()], clock };
+    collect(cluster.as_ref() as &dyn Cluster, &nodes, &hosts, &asking).await.unwrap()
+}
+
+fn hops(inventory: &Inventory, route: &Route) -> Vec<Version> {
+    let target: Version = route.target.parse().unwrap();
+    if target > inventory.version { vec![target] } else { Vec::new() }
+}
