@@ -12,6 +12,8 @@ use crate::release;
 use crate::version::Version;
 
 mod problem;
+#[cfg(test)]
+mod properties;
 mod stages;
 mod standing;
 mod target;
@@ -139,6 +141,8 @@ fn hops(
         let kubelet = n.node.kubelet_version.parse::<Version>();
         kubelet.is_ok_and(|kubelet| kubelet.minor < inventory.version.minor)
     };
+    let goes_everywhere =
+        |n: &NodeInventory| n.node.control_plane || options.workers == WorkerHops::Every;
     let mut targets = options.hops.clone();
     if let Some(unfinished) = standing.unfinished {
         if !targets.contains(&unfinished) && unfinished != target {
@@ -152,7 +156,7 @@ fn hops(
             return Err(PlanProblem::Equal(inventory.version));
         }
         targets.push(target);
-    } else if options.workers == WorkerHops::Every && inventory.nodes.iter().any(is_behind) {
+    } else if inventory.nodes.iter().filter(|n| goes_everywhere(n)).any(is_behind) {
         // What an earlier upgrade left out comes first: no node may leave a minor out.
         targets.insert(0, inventory.version);
     }
@@ -223,19 +227,18 @@ fn check_workers(
     options: &Options,
     hops: &[Hop],
 ) -> Result<(), PlanProblem> {
-    let Some((last, skipped)) = hops.split_last() else { return Ok(()) };
+    let Some(target) = hops.last().map(|hop| hop.target) else { return Ok(()) };
     if options.workers == WorkerHops::Every {
         return Ok(());
     }
-    for hop in skipped {
-        if let Some(why) = migrates_nodes(hop.target.minor) {
-            return Err(PlanProblem::WorkersMustStop { minor: hop.target.minor, why });
-        }
-    }
     for node in inventory.nodes.iter().filter(|n| !n.node.control_plane) {
         let Ok(kubelet) = node.node.kubelet_version.parse::<Version>() else { continue };
-        if kubelet.minor + gate::most_behind(kubelet) < last.target.minor {
-            let (node, target) = (node.node.name.clone(), last.target);
+        let migrates = |minor| migrates_nodes(minor).map(|why| (minor, why));
+        if let Some((minor, why)) = (kubelet.minor + 1..target.minor).find_map(migrates) {
+            return Err(PlanProblem::WorkersMustStop { minor, why });
+        }
+        if kubelet.minor + gate::most_behind(kubelet) < target.minor {
+            let node = node.node.name.clone();
             return Err(PlanProblem::TooFarBehind { node, kubelet, target });
         }
     }
