@@ -6,6 +6,7 @@
 //! what becomes of the evicted pods elsewhere.
 
 mod filter;
+pub mod forecast;
 mod removal;
 #[cfg(test)]
 mod tests;

@@ -14,11 +14,23 @@ use crate::inventory::Inventory;
 use crate::version::Version;
 
 mod answers;
+mod bare_pods;
+mod budgets;
 mod control_plane;
 mod disk;
+mod draining;
+mod local_data;
+mod manual_steps;
 mod nodes;
 mod other_upgrade;
+mod release_notes;
+mod removed_apis;
+mod single_control_plane;
+mod single_replicas;
 mod skew;
+mod stored_versions;
+mod two_budgets;
+mod webhooks;
 
 pub use skew::most_behind;
 
@@ -95,13 +107,24 @@ impl<'a> Question<'a> {
 type Answer = fn(&Question<'_>) -> Verdict;
 
 /// The gates that are answered from an inventory, in the order in which they are asked.
-const ALL: [(About, Answer); 6] = [
+const ALL: [(About, Answer); 17] = [
     (answers::ABOUT, answers::check),
     (skew::ABOUT, skew::check),
     (nodes::ABOUT, nodes::check),
     (control_plane::ABOUT, control_plane::check),
     (disk::ABOUT, disk::check),
     (other_upgrade::ABOUT, other_upgrade::check),
+    (removed_apis::ABOUT, removed_apis::check),
+    (stored_versions::ABOUT, stored_versions::check),
+    (webhooks::ABOUT, webhooks::check),
+    (budgets::ABOUT, budgets::check),
+    (two_budgets::ABOUT, two_budgets::check),
+    (bare_pods::ABOUT, bare_pods::check),
+    (local_data::ABOUT, local_data::check),
+    (single_replicas::ABOUT, single_replicas::check),
+    (single_control_plane::ABOUT, single_control_plane::check),
+    (manual_steps::ABOUT, manual_steps::check),
+    (release_notes::ABOUT, release_notes::check),
 ];
 
 /// The gates that only the command line can answer: it knows its own state directory.

@@ -4,7 +4,7 @@ mod world;
 
 use std::sync::atomic::Ordering;
 
-pub(super) use self::world::pod;
+pub(super) use self::world::{Hands, pod};
 use self::world::{World, owner};
 use super::DrainError;
 use crate::cluster::Pod;

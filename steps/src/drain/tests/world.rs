@@ -17,7 +17,7 @@ const OPTIONS: DrainOptions =
 
 /// A clock that moves only when somebody waits; in nanoseconds.
 #[derive(Default)]
-pub(super) struct Hands(pub(super) AtomicI64);
+pub(in crate::drain) struct Hands(pub(super) AtomicI64);
 
 #[async_trait]
 impl Clock for Hands {

@@ -1,0 +1,35 @@
+//! Is any pod covered by more than one disruption budget?
+
+use kup_core::event::Verdict;
+
+use super::draining::unread;
+use super::{About, Overruling, Question};
+
+pub(super) const ABOUT: About = About {
+    code: "K125",
+    name: "two-budgets",
+    question: "Is every pod that must leave its node covered by one disruption budget at most?",
+    why: "The API server answers an eviction of a pod with two budgets with 500, however long one waits (pkg/registry/core/pod/storage/eviction.go).",
+    remedy: "make the selectors of the budgets disjoint: `kubectl edit pdb -n NAMESPACE NAME`; or delete one: `kubectl delete pdb -n NAMESPACE NAME`",
+    overruling: Overruling::Allowed,
+};
+
+pub(super) fn check(question: &Question<'_>) -> Verdict {
+    let forecast = match question.draining(question.drain_options()).forecast() {
+        Ok(forecast) => forecast,
+        Err(why) => return unread(&why),
+    };
+    let on = |node: &str, pod: &str, budgets: &[String]| {
+        format!("{pod} on {node} has the budgets {}", budgets.join(" and "))
+    };
+    let covered: Vec<String> = forecast
+        .nodes
+        .iter()
+        .flat_map(|it| it.doubly_covered.iter().map(|(pod, budgets)| on(&it.node, pod, budgets)))
+        .collect();
+    if covered.is_empty() {
+        super::pass("no pod that must leave its node has more than one budget")
+    } else {
+        super::block(super::some(&covered), ABOUT.remedy)
+    }
+}
