@@ -28,8 +28,6 @@ interrupt() { # STATE
   wait_for 180 control_plane_is_ready || kubectl get pods -n kube-system -l tier=control-plane
 }
 
-control_plane_is_ready() { kubectl wait --for=condition=Ready pods -n kube-system -l tier=control-plane --timeout=5s >/dev/null 2>&1; }
-
 cut_between_renames() { # COMPONENT
   local status=0 manifest
   manifest=$(on_node cp1 "/etc/kubernetes/manifests/$1.yaml")

@@ -47,6 +47,8 @@ lab() { "$LAB_COMMAND" "$@"; }
 on() { lab ssh "$@"; }
 kubectl() { on cp1 kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 
+control_plane_is_ready() { kubectl wait --for=condition=Ready pods -n kube-system -l tier=control-plane --timeout=5s >/dev/null 2>&1; }
+
 wait_for() { # SECONDS COMMAND...
   local limit=$((SECONDS + $1))
   shift
