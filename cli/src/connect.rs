@@ -21,6 +21,8 @@ use crate::error::{CliError, Exit};
 pub(crate) struct Connected {
     pub(crate) cluster: Arc<dyn Cluster>,
     pub(crate) reach: Reach,
+    /// Where the API server is reached; empty for a simulated one.
+    pub(crate) server: String,
     sim: Option<SimWorld>,
 }
 
@@ -86,7 +88,12 @@ pub(crate) async fn connect(
 ) -> Result<Connected, CliError> {
     if reach.kind == SIM {
         let world = simulated(&reach, sim_dir, clock)?;
-        return Ok(Connected { cluster: world.cluster(), reach, sim: Some(world) });
+        return Ok(Connected {
+            cluster: world.cluster(),
+            reach,
+            server: String::new(),
+            sim: Some(world),
+        });
     }
     let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let path = given(&reach.cluster).map(PathBuf::from);
@@ -94,7 +101,8 @@ pub(crate) async fn connect(
     // What was the default now need not be it when the run is resumed.
     let (cluster, context) = api.chosen();
     let reach = Reach { cluster: cluster.to_owned(), context: context.to_owned(), ..reach };
-    Ok(Connected { cluster: Arc::new(api), reach, sim: None })
+    let server = api.server().to_owned();
+    Ok(Connected { cluster: Arc::new(api), reach, server, sim: None })
 }
 
 /// Connects to what must be there already.
@@ -144,7 +152,8 @@ impl Connected {
             .collect()
     }
 
-    fn host(&self, node: &str, address: &str) -> Arc<dyn Host> {
+    /// Returns a machine by its node's name and its address.
+    pub(crate) fn host(&self, node: &str, address: &str) -> Arc<dyn Host> {
         if let Some(world) = &self.sim {
             return world.host(node);
         }

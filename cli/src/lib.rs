@@ -11,6 +11,7 @@ mod error;
 mod live;
 mod output;
 mod render;
+mod rescue;
 mod signals;
 mod system;
 mod wiring;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kup_core::event::Event;
 use kup_core::plan::Plan;
+use kup_steps::facts::Offers;
 use kup_steps::inventory::{self, Asking, Inventory, collect};
 use kup_steps::planner::{Drain, Options, Target, WorkerHops, plan};
 use kup_steps::version::Version;
@@ -13,6 +14,7 @@ use super::gates;
 use crate::args::Upgrade;
 use crate::connect::{Connected, Hosts, connect, reach};
 use crate::error::{CliError, Exit};
+use crate::rescue;
 use crate::wiring::Session;
 
 /// An upgrade that is planned and checked, and has changed nothing.
@@ -33,7 +35,10 @@ pub(crate) async fn prepare(
     let target = target(&args.version)?;
     let reach = reach(&args.reach, born_below(target))?;
     let connected = connect(reach, sim_dir, Arc::clone(&session.clock)).await?;
-    let from = inventory::version(connected.cluster.as_ref()).await?;
+    let from = match inventory::version(connected.cluster.as_ref()).await {
+        Ok(version) => version,
+        Err(error) => return Err(rescue::explain(error.into(), &connected).await),
+    };
     target.check(from)?;
     let nodes = connected.cluster.nodes().await?;
     let local = &connected.reach.local_node;
@@ -45,7 +50,7 @@ pub(crate) async fn prepare(
     let asking = Asking { minors: target.minors(from), clock: Arc::clone(&session.clock) };
     let inventory = Arc::new(collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?);
     let n_workers = nodes.iter().filter(|node| !node.control_plane).count();
-    let offers = inventory.nodes.first().map(|node| node.offers.clone()).unwrap_or_default();
+    let offers = Offers::of_all(inventory.nodes.iter().map(|node| &node.offers));
     let options = options(args, target.hops(from, &offers)?, n_workers)?;
     let plan = plan(&inventory, &options)?;
     let gates = gates::ask_all(session, &inventory, &plan, take_over).await?;

@@ -43,6 +43,12 @@ pub struct KubeApi {
 }
 
 impl KubeApi {
+    /// Returns where the API server is reached.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Reads a kubeconfig and prepares a client for one of its contexts; asks the cluster nothing yet.
     /// `kubeconfig` is one path or a list as in `$KUBECONFIG`; `None` is `~/.kube/config`. Needs a tokio runtime.
     ///

@@ -46,6 +46,23 @@ impl Offers {
         Ok(offers)
     }
 
+    /// Returns what all these offer: the releases that every one has.
+    #[must_use]
+    pub fn of_all<'a>(mut all: impl Iterator<Item = &'a Self>) -> Self {
+        let Some(first) = all.next() else { return Self::default() };
+        let mut shared = first.clone();
+        for other in all {
+            for (minor, offers) in &mut shared.minors {
+                let there = other.releases(minor);
+                let has = |offer: &String| upstream(offer).is_some_and(|it| there.contains(&it));
+                offers.packages.values_mut().for_each(|versions| versions.retain(has));
+                let unreadable = other.minors.get(minor).and_then(|it| it.unreadable.clone());
+                offers.unreadable = offers.unreadable.take().or(unreadable);
+            }
+        }
+        shared
+    }
+
     /// Returns the newest package version that is offered of a version; empty when there is none.
     #[must_use]
     pub fn version(&self, name: &str, version: Version) -> &str {
@@ -84,6 +101,19 @@ mod tests {
             assert_eq!(upstream(given), wanted, "{given}");
         }
         assert_eq!(upstream("nightly"), None);
+    }
+
+    #[test]
+    fn a_release_that_one_node_lacks_is_not_offered() {
+        let with = |versions: &[&str]| {
+            let versions = versions.iter().map(|it| (*it).to_owned()).collect();
+            let packages = [("kubeadm".to_owned(), versions)].into();
+            let minor = MinorOffers { packages, unreadable: None };
+            Offers { minors: [("v1.20".to_owned(), minor)].into(), repository: String::new() }
+        };
+        let (deb, rpm) = (with(&["1.20.3-1.1", "1.20.2-1.1"]), with(&["1.20.2-150500.1.1"]));
+        let shared = Offers::of_all([&deb, &rpm].into_iter());
+        assert_eq!(shared.releases("v1.20"), ["v1.20.2".parse().unwrap()]);
     }
 
     #[test]
