@@ -18,6 +18,14 @@ macro_rules! scripts {
     };
 }
 
+/// As `scripts`, for programs that are made of several files: first what a package manager can do, then the deed.
+macro_rules! composed {
+    ($($(#[$doc:meta])* $konst:ident = $name:literal of $($part:literal)+;)*) => {
+        $($(#[$doc])* pub const $konst: (&str, &str) =
+            ($name, concat!($(include_str!(concat!("node/", $part, ".sh"))),+));)*
+    };
+}
+
 impl Script {
     /// Returns a script of this file with its arguments.
     #[must_use]
@@ -67,4 +75,28 @@ scripts! {
     RESTORE_FILES = "restore-files";
     /// Changes: installs packages in exact older versions and sets holds. Args: `hold:a,b` and `name=version`...
     DOWNGRADE = "downgrade";
+}
+
+// The same deeds with other package managers than apt. What they print and take is the same.
+composed! {
+    /// [`PACKAGES`] with dnf.
+    DNF_PACKAGES = "dnf-packages" of "manager/rpm" "manager/dnf" "deed/packages";
+    /// [`OFFERS`] with dnf.
+    DNF_OFFERS = "dnf-offers" of "manager/rpm" "manager/dnf" "deed/offers";
+    /// [`REPOSITORY`] with dnf.
+    DNF_REPOSITORY = "dnf-repository" of "manager/rpm" "manager/dnf" "deed/repository";
+    /// [`INSTALL`] with dnf.
+    DNF_INSTALL = "dnf-install" of "manager/rpm" "manager/dnf" "deed/exact" "deed/install";
+    /// [`DOWNGRADE`] with dnf.
+    DNF_DOWNGRADE = "dnf-downgrade" of "manager/rpm" "manager/dnf" "deed/exact" "deed/downgrade";
+    /// [`PACKAGES`] with zypper.
+    ZYPPER_PACKAGES = "zypper-packages" of "manager/rpm" "manager/zypper" "deed/packages";
+    /// [`OFFERS`] with zypper.
+    ZYPPER_OFFERS = "zypper-offers" of "manager/rpm" "manager/zypper" "deed/offers";
+    /// [`REPOSITORY`] with zypper.
+    ZYPPER_REPOSITORY = "zypper-repository" of "manager/rpm" "manager/zypper" "deed/repository";
+    /// [`INSTALL`] with zypper.
+    ZYPPER_INSTALL = "zypper-install" of "manager/rpm" "manager/zypper" "deed/exact" "deed/install";
+    /// [`DOWNGRADE`] with zypper.
+    ZYPPER_DOWNGRADE = "zypper-downgrade" of "manager/rpm" "manager/zypper" "deed/exact" "deed/downgrade";
 }

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# dnf: excludes in the .repo file, or version locks.
+MANAGER=dnf
+REPOSITORY=/etc/yum.repos.d/kubernetes.repo
+
+furnish() { # URL
+  mkdir -p "$BOX/etc/yum.repos.d"
+  cat >"$BOX$REPOSITORY" <<END
+[kubernetes]
+name=Kubernetes
+baseurl=$1
+enabled=1
+gpgcheck=0
+gpgkey=$1repodata/repomd.xml.key
+exclude=kubelet kubeadm kubectl
+  cri-tools kubernetes-cni
+
+[cri-o]
+name=CRI-O
+baseurl=http://127.0.0.1:1/addons:/cri-o:/stable:/v1.30/rpm/
+enabled=0
+END
+}
+
+everybody_upgrades() {
+  here dnf -y -q upgrade >/dev/null 2>&1 || true
+  versions
+}
+
+# shellcheck source=tests/packages/cases/rpm.sh
+. "$HERE/cases/rpm.sh"
+
+# --- The same with version locks in place of excludes.
+node
+sed -i -e '/^exclude/d' -e '/^  cri-tools/d' "$BOX$REPOSITORY"
+here dnf -q versionlock add kubeadm kubelet kubectl >/dev/null 2>&1
+deed packages
+try 'a version lock is a hold' said hold:kubeadm=yes
+deed repository v1.31
+deed install kubeadm="1.31.2-$R"
+try 'what is locked is installed' works
+try 'and nothing else' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"
+try 'the lock has moved with it' is "$(grep -v '^#' "$BOX/etc/dnf/plugins/versionlock.list" | grep kubeadm)" "kubeadm-0:1.31.2-$R.*"
+try 'and holds for everybody else' is "$(everybody_upgrades)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"

@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# What dnf and zypper must do alike. $MANAGER is dnf or zypper; `furnish` writes the node's repository and holds.
+
+R=150500.1.1
+old() { v "1.30.4-$R"; }
+new() { v "1.31.2-$R"; }
+
+# A node at 1.30.4 with the repository of v1.30.
+node() {
+  box "$MANAGER"
+  furnish "http://127.0.0.1:$PORT/v1.30/rpm/"
+  deed install kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
+  works || { echo "the node cannot be made: $OUT"; exit 1; }
+}
+
+node
+try 'packages are found with their versions' is "$(versions)" "$(old)"
+try 'they are held' said hold:kubelet=yes
+try 'nothing is interrupted' said audit=
+try 'the repository is found with its minor' said "minor:$REPOSITORY=v1.30"
+
+before=$(picture)
+deed offers v1.30 v1.31 v1.77
+try 'a minor offers all its versions, newest first' said "offer:v1.30:kubeadm=1.30.5-$R,1.30.4-$R"
+try 'another minor is asked though the node is not at it' said "offer:v1.31:kubelet=1.31.2-$R,1.31.1-$R"
+try 'a minor without a repository says so' says 'unreadable:v1.77='
+try 'the file is named' said "repository=$REPOSITORY"
+try 'asking changes nothing' is "$(diff <(echo "$before") <(picture))" ''
+
+deed install kubeadm="1.31.2-$R"
+try 'a version that the repository does not have is refused' fails_with 66
+try 'and nothing is changed' is "$(versions)" "$(old)"
+
+deed repository v1.31
+try 'the repository is switched' works
+try 'its key goes with it' grep -q 'v1.31/rpm/repodata/repomd.xml.key' "$BOX$REPOSITORY"
+try 'what is not ours stays' grep -q 'cri-o:/stable:/v1.30/' "$BOX$REPOSITORY"
+deed repository v1.31
+try 'switching again finds it switched' says 'names v1.31 already'
+
+deed install kubeadm="1.31.2-$R"
+try 'kubeadm alone is installed' works
+try 'and nothing else' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"
+deed install kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+try 'then the others' is "$(versions)" "$(new)"
+try 'the holds are still there' said hold:kubelet=yes
+try 'for everybody else they hold' is "$(everybody_upgrades)" "$(new)"
+deed install kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+try 'installing again changes nothing' works
+
+cp "$BOX$REPOSITORY" "$WORK/repository"
+sed -i 's/v1\.31/v1.30/g' "$BOX$REPOSITORY"
+deed downgrade hold:kubeadm,kubelet,kubectl kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
+try 'the way back' works
+try 'to exactly the old versions' is "$(versions)" "$(old)"
+try 'held as before' said hold:kubectl=yes
+try 'and for everybody else they hold' is "$(everybody_upgrades)" "$(old)"
+
+sed -i 's/v1\.30/v1.32/g' "$BOX$REPOSITORY"
+deed install kubeadm="1.32.0-$R"
+try 'a transaction that would touch more is refused' fails_with 66
+try 'and says what' says something-else
+try 'and changes nothing' is "$(versions)" "$(old)"
+
+node
+deed repository v1.31
+try 'an installation is killed in the middle' killed install kubeadm="1.31.2-$R" kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+deed packages
+try 'which shows' says broken
+deed install kubeadm="1.31.2-$R" kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+try 'and is finished' works
+try 'as asked' is "$(versions)" "$(new)"
+try 'with nothing left over' said audit=
+try 'and held' said hold:kubelet=yes
+rm "$BOX/usr/bin/kubelet"
+deed packages
+try 'a program that is gone shows' said state:kubelet=broken
+deed install kubelet="1.31.2-$R"
+try 'and is put back' works
+
+box "$MANAGER"
+furnish "http://127.0.0.1:$PORT/legacy/rpm/"
+deed install kubeadm=1.19.16-0 kubelet=1.19.16-0 kubectl=1.19.16-0
+try 'a legacy repository' works
+deed packages
+try 'has no minor' said "minor:$REPOSITORY="
+deed offers v1.19 v1.20
+try 'offers a minor only its versions' said offer:v1.20:kubeadm=1.20.2-0
+deed install kubeadm=1.20.2-0
+try 'and needs no switch' is "$(versions)" 'kubeadm=1.20.2-0 kubelet=1.19.16-0 kubectl=1.19.16-0'
+deed repository v1.20
+try 'a switch is refused there' fails_with 65

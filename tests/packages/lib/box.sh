@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# A box: a layer of its own above a tree, in which scripts of kup's run as on a node.
+
+BOX=
+
+# Begins a box of a package manager: a web server with the repositories, and kubeadm, kubelet, kubectl 1.30.4 from them.
+box() { # apt|dnf|zypper
+  MANAGER=$1
+  umount -R "$WORK/box/root" 2>/dev/null || true
+  rm -rf "$WORK/box"
+  mkdir -p "$WORK/box/upper" "$WORK/box/work" "$WORK/box/root"
+  BOX=$WORK/box/root
+  mount -t overlay overlay -o "lowerdir=$(tree "$1"),upperdir=$WORK/box/upper,workdir=$WORK/box/work" "$BOX"
+  mount --rbind /dev "$BOX/dev"
+  rm -f "$BOX/run/slow" "$BOX/run/in-the-middle"
+  mkdir -p "$BOX/var/lib/kup"
+  serve
+}
+
+# Runs a command in the box.
+here() { unshare --pid --fork --kill-child --mount-proc="$BOX/proc" chroot "$BOX" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@" </dev/null; }
+
+# Prints the text of a script as kup sends it.
+text() { # NAME
+  local parts part
+  parts=$(sed -nE "s/^ *[A-Z_]+ = \"$1\" of (.*);/\\1/p" "$SOURCE/script.rs" | tr -d '"')
+  for part in ${parts:-$1}; do cat "$SOURCE/node/$part.sh"; done
+}
+
+# Runs a deed with the box's package manager; what it says is kept in $OUT, its status in $STATUS.
+deed() { # DEED ARG...
+  STATUS=0
+  OUT=$(here sh -c "$(text "$(script_name "$1")")" kup "${@:2}" 2>&1) || STATUS=$?
+}
+
+script_name() { if [ "$MANAGER" = apt ] && [ "$1" != prefetch ] && [ "$1" != prefetched ]; then echo "$1"; else echo "$MANAGER-$1"; fi; }
+
+# Runs a deed and kills it in the middle of the packages' installation, as hard as can be.
+killed() { # DEED ARG...
+  touch "$BOX/run/slow"
+  rm -f "$BOX/run/in-the-middle"
+  here sh -c "$(text "$(script_name "$1")")" kup "${@:2}" >"$WORK/killed.log" 2>&1 &
+  local pid=$! tries=0
+  until [ -e "$BOX/run/in-the-middle" ] || [ "$tries" -gt 150 ]; do sleep 0.1; tries=$((tries + 1)); done
+  pkill -KILL -P "$pid" || true
+  wait "$pid" 2>/dev/null || true
+  rm -f "$BOX/run/slow"
+  [ -e "$BOX/run/in-the-middle" ]
+}
+
+# --- The web server with the repositories
+
+serve() {
+  gone
+  rm -rf "$WORK/web"
+  cp -a "$(tree packages)" "$WORK/web"
+  (cd "$WORK/web" && exec python3 -m http.server "$PORT" --bind 127.0.0.1 >"$WORK/web.log" 2>&1) &
+  SERVER=$!
+  local tries=0
+  until curl -fsS "http://127.0.0.1:$PORT/v1.30/" >/dev/null 2>&1 || [ "$tries" -gt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+}
+
+gone() {
+  if [ -n "${SERVER-}" ]; then kill "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; fi
+  SERVER=
+}
+
+# --- What is in the box
+
+versions() { # prints kubeadm=VERSION kubelet=VERSION kubectl=VERSION, as the package manager says
+  deed packages
+  printf '%s\n' "$OUT" | sed -n 's/^version://p' | tr '\n' ' ' | sed 's/ $//'
+}
+
+v() { echo "kubeadm=$1 kubelet=$1 kubectl=$1"; }
+
+said() { printf '%s\n' "$OUT" | grep -qxF -- "$1"; }
+
+says() { printf '%s\n' "$OUT" | grep -qF -- "$1"; }
+
+# Everything outside kup's own folder, by name and content; what asking changes shows here.
+picture() {
+  find "$BOX/etc" "$BOX/usr/bin" "$BOX/var/lib" "$BOX/var/cache" -path "$BOX/var/lib/kup" -prune -o -type f ! -name '*.sqlite-shm' ! -name '.rpm.lock' -exec sha256sum {} + | sort -k 2
+}
