@@ -34,8 +34,7 @@ everybody_upgrades() {
 node
 sed -i -e '/^exclude/d' -e '/^  cri-tools/d' "$BOX$REPOSITORY"
 here dnf -q versionlock add kubeadm kubelet kubectl >/dev/null 2>&1
-deed packages
-try 'a version lock is a hold' said hold:kubeadm=yes
+try 'a version lock is a hold' shows hold:kubeadm=yes
 deed repository v1.31
 deed install kubeadm="1.31.2-$R"
 try 'what is locked is installed' works

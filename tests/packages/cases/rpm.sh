@@ -15,14 +15,14 @@ node() {
 
 node
 try 'packages are found with their versions' is "$(versions)" "$(old)"
-try 'they are held' said hold:kubelet=yes
-try 'nothing is interrupted' said audit=
-try 'the repository is found with its minor' said "minor:$REPOSITORY=v1.30"
+try 'they are held' shows hold:kubelet=yes
+try 'nothing is interrupted' shows audit=
+try 'the repository is found with its minor' shows "minor:$REPOSITORY=v1.30"
 
 before=$(picture)
 deed offers v1.30 v1.31 v1.77
 try 'a minor offers all its versions, newest first' said "offer:v1.30:kubeadm=1.30.5-$R,1.30.4-$R"
-try 'another minor is asked though the node is not at it' said "offer:v1.31:kubelet=1.31.2-$R,1.31.1-$R"
+try 'another minor is asked though the node is not at it' said "offer:v1.31:kubelet=1.31.3-$R,1.31.2-$R,1.31.1-$R"
 try 'a minor without a repository says so' says 'unreadable:v1.77='
 try 'the file is named' said "repository=$REPOSITORY"
 try 'asking changes nothing' is "$(diff <(echo "$before") <(picture))" ''
@@ -43,7 +43,7 @@ try 'kubeadm alone is installed' works
 try 'and nothing else' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"
 deed install kubelet="1.31.2-$R" kubectl="1.31.2-$R"
 try 'then the others' is "$(versions)" "$(new)"
-try 'the holds are still there' said hold:kubelet=yes
+try 'the holds are still there' shows hold:kubelet=yes
 try 'for everybody else they hold' is "$(everybody_upgrades)" "$(new)"
 deed install kubelet="1.31.2-$R" kubectl="1.31.2-$R"
 try 'installing again changes nothing' works
@@ -53,7 +53,7 @@ sed -i 's/v1\.31/v1.30/g' "$BOX$REPOSITORY"
 deed downgrade hold:kubeadm,kubelet,kubectl kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
 try 'the way back' works
 try 'to exactly the old versions' is "$(versions)" "$(old)"
-try 'held as before' said hold:kubectl=yes
+try 'held as before' shows hold:kubectl=yes
 try 'and for everybody else they hold' is "$(everybody_upgrades)" "$(old)"
 
 sed -i 's/v1\.30/v1.32/g' "$BOX$REPOSITORY"
@@ -70,11 +70,10 @@ try 'which shows' says broken
 deed install kubeadm="1.31.2-$R" kubelet="1.31.2-$R" kubectl="1.31.2-$R"
 try 'and is finished' works
 try 'as asked' is "$(versions)" "$(new)"
-try 'with nothing left over' said audit=
-try 'and held' said hold:kubelet=yes
+try 'with nothing left over' shows audit=
+try 'and held' shows hold:kubelet=yes
 rm "$BOX/usr/bin/kubelet"
-deed packages
-try 'a program that is gone shows' said state:kubelet=broken
+try 'a program that is gone shows' shows state:kubelet=broken
 deed install kubelet="1.31.2-$R"
 try 'and is put back' works
 
@@ -82,8 +81,7 @@ box "$MANAGER"
 furnish "http://127.0.0.1:$PORT/legacy/rpm/"
 deed install kubeadm=1.19.16-0 kubelet=1.19.16-0 kubectl=1.19.16-0
 try 'a legacy repository' works
-deed packages
-try 'has no minor' said "minor:$REPOSITORY="
+try 'has no minor' shows "minor:$REPOSITORY="
 deed offers v1.19 v1.20
 try 'offers a minor only its versions' said offer:v1.20:kubeadm=1.20.2-0
 deed install kubeadm=1.20.2-0

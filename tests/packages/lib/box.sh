@@ -76,6 +76,12 @@ v() { echo "kubeadm=$1 kubelet=$1 kubectl=$1"; }
 
 said() { printf '%s\n' "$OUT" | grep -qxF -- "$1"; }
 
+# Whether the package manager says this of the node now.
+shows() {
+  deed packages
+  said "$1"
+}
+
 says() { printf '%s\n' "$OUT" | grep -qF -- "$1"; }
 
 # Everything outside kup's own folder, by name and content; what asking changes shows here.

@@ -39,8 +39,9 @@ left_out() {
 }
 
 is_held() {
+    patterns=$(left_out | sed 's/^[ \t]*[a-z]*[ \t]*=//' | tr ',' ' ')
     set -f
-    for pattern in $(left_out | sed 's/^[ \t]*[a-z]*[ \t]*=//' | tr ',' ' '); do
+    for pattern in $patterns; do
         # shellcheck disable=SC2254 # The words are patterns.
         case $1 in $pattern) set +f; return 0 ;; *) ;; esac
     done
@@ -101,15 +102,15 @@ lock_only() {
 open_room() { # ROOM [MINOR]
     room=$1
     mkdir -p "$room/repos" "$room/cache" "$room/log" "$room/state"
-    kubernetes_sections "${2-}" >"$room/repos/kubernetes.repo"
+    kubernetes_sections "${2-}" | sed '/^[[:space:]]*skip_if_unavailable/d' >"$room/repos/kubernetes.repo"
     configuration=$(main_configuration)
     {
         echo '[main]'
-        printf 'reposdir=%s\ncachedir=%s\nkeepcache=1\nplugins=0\nmetadata_expire=never\n' "$room/repos" "$room/cache"
+        printf 'reposdir=%s\ncachedir=%s\nkeepcache=1\nplugins=0\nmetadata_expire=never\nskip_if_unavailable=0\n' "$room/repos" "$room/cache"
         if [ "$generation" = dnf5 ]; then printf 'system_cachedir=%s\n' "$room/cache"; fi
         if [ -n "$configuration" ]; then
             awk '/^\[/ { main = $0 ~ /^\[main\]/; next }
-                /^[^ \t#]/ { own = $0 ~ /^(reposdir|cachedir|system_cachedir|keepcache|plugins|metadata_expire|exclude|excludepkgs|best|assumeyes|assumeno|installonly_limit)[ \t]*=/ }
+                /^[^ \t#]/ { own = $0 ~ /^(reposdir|cachedir|system_cachedir|keepcache|plugins|metadata_expire|skip_if_unavailable|exclude|excludepkgs|best|assumeyes|assumeno|installonly_limit)[ \t]*=/ }
                 main && !own' "$configuration"
         fi
     } >"$room/dnf.conf"
