@@ -3,6 +3,12 @@
 MANAGER=dnf
 REPOSITORY=/etc/yum.repos.d/kubernetes.repo
 
+FORM=rpm R=150500.1.1 L=0
+old() { v "1.30.4-$R"; }
+new() { v "1.31.2-$R"; }
+
+node() { box_at "http://127.0.0.1:$PORT/v1.30/rpm/"; }
+
 furnish() { # URL
   mkdir -p "$BOX/etc/yum.repos.d"
   cat >"$BOX$REPOSITORY" <<END
@@ -27,8 +33,8 @@ everybody_upgrades() {
   versions
 }
 
-# shellcheck source=tests/packages/cases/rpm.sh
-. "$HERE/cases/rpm.sh"
+# shellcheck source=tests/packages/cases/all.sh
+. "$HERE/cases/all.sh"
 
 # --- The same with version locks in place of excludes.
 node
@@ -36,6 +42,7 @@ sed -i -e '/^exclude/d' -e '/^  cri-tools/d' "$BOX$REPOSITORY"
 here dnf -q versionlock add kubeadm kubelet kubectl >/dev/null 2>&1
 try 'a version lock is a hold' shows hold:kubeadm=yes
 deed repository v1.31
+try "the repository's key goes with it" grep -q 'v1.31/rpm/repodata/repomd.xml.key' "$BOX$REPOSITORY"
 deed install kubeadm="1.31.2-$R"
 try 'what is locked is installed' works
 try 'and nothing else' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"

@@ -3,6 +3,12 @@
 MANAGER=zypper
 REPOSITORY=/etc/zypp/repos.d/kubernetes.repo
 
+FORM=rpm R=150500.1.1 L=0
+old() { v "1.30.4-$R"; }
+new() { v "1.31.2-$R"; }
+
+node() { box_at "http://127.0.0.1:$PORT/v1.30/rpm/"; }
+
 furnish() { # URL
   mkdir -p "$BOX/etc/zypp/repos.d"
   cat >"$BOX$REPOSITORY" <<END
@@ -26,5 +32,5 @@ everybody_upgrades() {
   versions
 }
 
-# shellcheck source=tests/packages/cases/rpm.sh
-. "$HERE/cases/rpm.sh"
+# shellcheck source=tests/packages/cases/all.sh
+. "$HERE/cases/all.sh"

@@ -3,7 +3,7 @@
 
 BOX=
 
-# Begins a box of a package manager: a web server with the repositories, and kubeadm, kubelet, kubectl 1.30.4 from them.
+# Begins an empty box of a package manager.
 box() { # apt|dnf|zypper
   MANAGER=$1
   umount -R "$WORK/box/root" 2>/dev/null || true
@@ -14,7 +14,14 @@ box() { # apt|dnf|zypper
   mount --rbind /dev "$BOX/dev"
   rm -f "$BOX/run/slow" "$BOX/run/in-the-middle"
   mkdir -p "$BOX/var/lib/kup"
-  serve
+}
+
+# A box with kubeadm, kubelet and kubectl 1.30.4 from a repository.
+box_at() { # URL
+  box "$MANAGER"
+  furnish "$1"
+  deed install kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
+  works || { echo "the node cannot be made: $OUT"; exit 1; }
 }
 
 # Runs a command in the box.
@@ -33,7 +40,7 @@ deed() { # DEED ARG...
   OUT=$(here sh -c "$(text "$(script_name "$1")")" kup "${@:2}" 2>&1) || STATUS=$?
 }
 
-script_name() { if [ "$MANAGER" = apt ] && [ "$1" != prefetch ] && [ "$1" != prefetched ]; then echo "$1"; else echo "$MANAGER-$1"; fi; }
+script_name() { if [ "$MANAGER" = apt ]; then echo "$1"; else echo "$MANAGER-$1"; fi; }
 
 # Runs a deed and kills it in the middle of the packages' installation, as hard as can be.
 killed() { # DEED ARG...

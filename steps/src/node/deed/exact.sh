@@ -73,6 +73,8 @@ trap 'exit 1' HUP INT TERM
 
 # Installs exactly these packages; holds are written down before and hold afterwards.
 exact_transaction() {
+    # Before all: finishing what was interrupted may take holds off.
+    lock_too "$@"
     finish_interrupted
     offline=
     if ! open_filled_room "$@"; then
@@ -81,7 +83,6 @@ exact_transaction() {
         refresh_room || { echo 'kup: the repository cannot be read' >&2; exit 69; }
     fi
     refuse_more "$@"
-    lock_too "$@"
     transact "$@"
     lock_only "$@"
     check_versions "$@"

@@ -1,5 +1,5 @@
 # offers: which versions of kubeadm, kubelet, kubectl the repositories of minors have. Changes nothing on the node. Args: minors (v1.30)...
-# Prints: offer:v1.30:kubeadm=1.30.5-150500.1.1,1.30.4-150500.1.1   (every package version, newest first; the same for kubelet, kubectl)
+# Prints: offer:v1.30:kubeadm=1.30.5-1.1,1.30.4-1.1   (every package version, newest first; the same for kubelet, kubectl)
 #         unreadable:v1.32=<why the repository of that minor cannot be read>
 #         repository=<file it was read through>
 for minor; do
@@ -8,7 +8,7 @@ for minor; do
         *) echo "kup: '$minor' is not a minor such as v1.30" >&2; exit 64 ;;
     esac
 done
-source=$(repository_files | head -n 1)
+source=$(source_file)
 [ -n "$source" ] || { echo 'kup: nothing names a Kubernetes repository' >&2; exit 65; }
 hall=$(mktemp -d)
 trap 'rm -rf "$hall"' EXIT

@@ -144,7 +144,7 @@ to_do() { # VERB name=version...
         if [ "$now" = "$version" ]; then
             needed=none
             if is_broken "$name"; then needed=reinstall; fi
-        elif [ -n "$now" ] && [ "$(printf '%s\n%s\n' "$now" "$version" | sort -V | tail -n 1)" = "$now" ]; then
+        elif [ -n "$now" ] && is_newer "$now" "$version"; then
             needed=downgrade
         else
             needed=install
@@ -192,7 +192,7 @@ transact() {
     done
 }
 
-# Downloads what other transactions than ours have in this machine's cache.
+# Prints what other transactions than ours have in this machine's cache.
 cached_files() { find /var/cache/dnf /var/cache/libdnf5 /var/cache/yum -name "${1%%=*}-${1#*=}.*.rpm" 2>/dev/null; }
 
 refresh_lists() { # FILES

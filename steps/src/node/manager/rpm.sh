@@ -40,6 +40,8 @@ audit() {
     done
 }
 
+is_newer() { [ "$1" != "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | tail -n 1)" = "$1" ]; }
+
 # Of a package that is there twice, the older goes: its files were replaced before the newer was entered.
 finish_interrupted() {
     wait_for_others
@@ -49,6 +51,9 @@ finish_interrupted() {
         done
     done
 }
+
+# Holds are of names, or move with the package; what is held is never let go.
+hold_exactly() { :; }
 
 # rpm does not wait for its lock as dnf does.
 wait_for_others() {
@@ -131,6 +136,9 @@ sections() {
         END { close_section() }
     ' "$1"
 }
+
+# The file that is asked.
+source_file() { repository_files | head -n 1; }
 
 repository_files() {
     for file in $(repository_folders | sed 's#$#/*.repo#'); do

@@ -108,7 +108,7 @@ transact() {
     done
 }
 
-# Downloads what other transactions than ours have in this machine's cache.
+# Prints what other transactions than ours have in this machine's cache.
 cached_files() { find /var/cache/zypp/packages -name "${1%%=*}-${1#*=}.*.rpm" 2>/dev/null; }
 
 refresh_lists() { # FILES

@@ -1,17 +1,6 @@
 # shellcheck shell=bash
-# What dnf and zypper must do alike. $MANAGER is dnf or zypper; `furnish` writes the node's repository and holds.
-
-R=150500.1.1
-old() { v "1.30.4-$R"; }
-new() { v "1.31.2-$R"; }
-
-# A node at 1.30.4 with the repository of v1.30.
-node() {
-  box "$MANAGER"
-  furnish "http://127.0.0.1:$PORT/v1.30/rpm/"
-  deed install kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
-  works || { echo "the node cannot be made: $OUT"; exit 1; }
-}
+# What all package managers must do alike. $MANAGER is one, $R its packages' release, $REPOSITORY the file; `node` makes a node at 1.30.4 with the
+# repository of v1.30 and holds, `furnish` writes another repository, `everybody_upgrades` is what an operator's own upgrade does.
 
 node
 try 'packages are found with their versions' is "$(versions)" "$(old)"
@@ -33,7 +22,6 @@ try 'and nothing is changed' is "$(versions)" "$(old)"
 
 deed repository v1.31
 try 'the repository is switched' works
-try 'its key goes with it' grep -q 'v1.31/rpm/repodata/repomd.xml.key' "$BOX$REPOSITORY"
 try 'what is not ours stays' grep -q 'cri-o:/stable:/v1.30/' "$BOX$REPOSITORY"
 deed repository v1.31
 try 'switching again finds it switched' says 'names v1.31 already'
@@ -78,13 +66,21 @@ deed install kubelet="1.31.2-$R"
 try 'and is put back' works
 
 box "$MANAGER"
-furnish "http://127.0.0.1:$PORT/legacy/rpm/"
-deed install kubeadm=1.19.16-0 kubelet=1.19.16-0 kubectl=1.19.16-0
+furnish "http://127.0.0.1:$PORT/legacy/$FORM/"
+deed install kubeadm="1.19.16-$L" kubelet="1.19.16-$L" kubectl="1.19.16-$L"
 try 'a legacy repository' works
 try 'has no minor' shows "minor:$REPOSITORY="
 deed offers v1.19 v1.20
-try 'offers a minor only its versions' said offer:v1.20:kubeadm=1.20.2-0
-deed install kubeadm=1.20.2-0
-try 'and needs no switch' is "$(versions)" 'kubeadm=1.20.2-0 kubelet=1.19.16-0 kubectl=1.19.16-0'
+try 'offers a minor only its versions' said "offer:v1.20:kubeadm=1.20.2-$L"
+deed install kubeadm="1.20.2-$L"
+try 'and needs no switch' is "$(versions)" "kubeadm=1.20.2-$L kubelet=1.19.16-$L kubectl=1.19.16-$L"
 deed repository v1.20
 try 'a switch is refused there' fails_with 65
+
+mkdir -p "$WORK/web/mirror/k8s"
+cp -al "$WORK/web/v1.30" "$WORK/web/v1.31" "$WORK/web/mirror/k8s/"
+box_at "http://127.0.0.1:$PORT/mirror/k8s/v1.30/$FORM/"
+deed repository v1.31
+try 'a mirror keeps its address but for the minor' grep -q "127.0.0.1:$PORT/mirror/k8s/v1.31/$FORM/" "$BOX$REPOSITORY"
+deed install kubeadm="1.31.2-$R" kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+try 'and is installed from' is "$(versions)" "$(new)"
