@@ -75,53 +75,53 @@ composed! {
     /// Asks: which package versions the repositories of minors offer. Args: minors (`v1.20`)...
     OFFERS = "offers" of "manager/apt" "deed/offers";
     /// Asks: which packages and images are there already. Args as those of [`PREFETCH`].
-    PREFETCHED = "prefetched" of "manager/apt" "deed/images" "deed/prefetched";
+    PREFETCHED = "prefetched" of "manager/apt" "deed/room" "deed/images" "deed/prefetched";
     /// Changes: the node's Kubernetes repository to a minor, and the package lists. Args: minor (`v1.20`).
     REPOSITORY = "repository" of "manager/apt" "deed/repository";
     /// Changes: installs packages in exact versions and keeps their holds. Args: `name=version`...
-    INSTALL = "install" of "manager/apt" "deed/exact" "deed/install";
+    INSTALL = "install" of "manager/apt" "deed/room" "deed/exact" "deed/install";
     /// Changes: installs packages in exact older versions and sets holds. Args: `hold:a,b` and `name=version`...
-    DOWNGRADE = "downgrade" of "manager/apt" "deed/exact" "deed/downgrade";
+    DOWNGRADE = "downgrade" of "manager/apt" "deed/room" "deed/exact" "deed/downgrade";
     /// Changes: downloads packages and pulls images, and installs nothing. Args: see the head of its file.
-    PREFETCH = "prefetch" of "manager/apt" "deed/images" "deed/prefetch";
+    PREFETCH = "prefetch" of "manager/apt" "deed/room" "deed/images" "deed/prefetch";
     /// [`PACKAGES`] with dnf.
     DNF_PACKAGES = "dnf-packages" of "manager/rpm" "manager/dnf" "deed/packages";
     /// [`OFFERS`] with dnf.
     DNF_OFFERS = "dnf-offers" of "manager/rpm" "manager/dnf" "deed/offers";
     /// [`PREFETCHED`] with dnf.
-    DNF_PREFETCHED = "dnf-prefetched" of "manager/rpm" "manager/dnf" "deed/images" "deed/prefetched";
+    DNF_PREFETCHED = "dnf-prefetched" of "manager/rpm" "manager/dnf" "deed/room" "deed/images" "deed/prefetched";
     /// [`REPOSITORY`] with dnf.
     DNF_REPOSITORY = "dnf-repository" of "manager/rpm" "manager/dnf" "deed/repository";
     /// [`INSTALL`] with dnf.
-    DNF_INSTALL = "dnf-install" of "manager/rpm" "manager/dnf" "deed/exact" "deed/install";
+    DNF_INSTALL = "dnf-install" of "manager/rpm" "manager/dnf" "deed/room" "deed/exact" "deed/install";
     /// [`DOWNGRADE`] with dnf.
-    DNF_DOWNGRADE = "dnf-downgrade" of "manager/rpm" "manager/dnf" "deed/exact" "deed/downgrade";
+    DNF_DOWNGRADE = "dnf-downgrade" of "manager/rpm" "manager/dnf" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with dnf.
-    DNF_PREFETCH = "dnf-prefetch" of "manager/rpm" "manager/dnf" "deed/images" "deed/prefetch";
+    DNF_PREFETCH = "dnf-prefetch" of "manager/rpm" "manager/dnf" "deed/room" "deed/images" "deed/prefetch";
     /// [`PACKAGES`] with zypper.
     ZYPPER_PACKAGES = "zypper-packages" of "manager/rpm" "manager/zypper" "deed/packages";
     /// [`OFFERS`] with zypper.
     ZYPPER_OFFERS = "zypper-offers" of "manager/rpm" "manager/zypper" "deed/offers";
     /// [`PREFETCHED`] with zypper.
-    ZYPPER_PREFETCHED = "zypper-prefetched" of "manager/rpm" "manager/zypper" "deed/images" "deed/prefetched";
+    ZYPPER_PREFETCHED = "zypper-prefetched" of "manager/rpm" "manager/zypper" "deed/room" "deed/images" "deed/prefetched";
     /// [`REPOSITORY`] with zypper.
     ZYPPER_REPOSITORY = "zypper-repository" of "manager/rpm" "manager/zypper" "deed/repository";
     /// [`INSTALL`] with zypper.
-    ZYPPER_INSTALL = "zypper-install" of "manager/rpm" "manager/zypper" "deed/exact" "deed/install";
+    ZYPPER_INSTALL = "zypper-install" of "manager/rpm" "manager/zypper" "deed/room" "deed/exact" "deed/install";
     /// [`DOWNGRADE`] with zypper.
-    ZYPPER_DOWNGRADE = "zypper-downgrade" of "manager/rpm" "manager/zypper" "deed/exact" "deed/downgrade";
+    ZYPPER_DOWNGRADE = "zypper-downgrade" of "manager/rpm" "manager/zypper" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with zypper.
-    ZYPPER_PREFETCH = "zypper-prefetch" of "manager/rpm" "manager/zypper" "deed/images" "deed/prefetch";
+    ZYPPER_PREFETCH = "zypper-prefetch" of "manager/rpm" "manager/zypper" "deed/room" "deed/images" "deed/prefetch";
     /// [`PACKAGES`] with plain programs.
     BINARIES_PACKAGES = "binaries-packages" of "manager/binaries" "deed/packages";
     /// [`OFFERS`] with plain programs.
     BINARIES_OFFERS = "binaries-offers" of "manager/binaries" "deed/offers";
     /// [`PREFETCHED`] with plain programs.
-    BINARIES_PREFETCHED = "binaries-prefetched" of "manager/binaries" "deed/images" "deed/prefetched";
+    BINARIES_PREFETCHED = "binaries-prefetched" of "manager/binaries" "deed/room" "deed/images" "deed/prefetched";
     /// [`INSTALL`] with plain programs.
-    BINARIES_INSTALL = "binaries-install" of "manager/binaries" "deed/exact" "deed/install";
+    BINARIES_INSTALL = "binaries-install" of "manager/binaries" "deed/room" "deed/exact" "deed/install";
     /// [`DOWNGRADE`] with plain programs.
-    BINARIES_DOWNGRADE = "binaries-downgrade" of "manager/binaries" "deed/exact" "deed/downgrade";
+    BINARIES_DOWNGRADE = "binaries-downgrade" of "manager/binaries" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with plain programs.
-    BINARIES_PREFETCH = "binaries-prefetch" of "manager/binaries" "deed/images" "deed/prefetch";
+    BINARIES_PREFETCH = "binaries-prefetch" of "manager/binaries" "deed/room" "deed/images" "deed/prefetch";
 }

@@ -38,7 +38,7 @@ try 'installing again changes nothing' works
 
 cp "$BOX$REPOSITORY" "$WORK/repository"
 sed -i 's/v1\.31/v1.30/g' "$BOX$REPOSITORY"
-deed downgrade hold:kubeadm,kubelet,kubectl kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
+deed downgrade "$HOLDS" kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
 try 'the way back' works
 try 'to exactly the old versions' is "$(versions)" "$(old)"
 try 'held as before' shows hold:kubectl=yes
@@ -84,3 +84,59 @@ deed repository v1.31
 try 'a mirror keeps its address but for the minor' grep -q "127.0.0.1:$PORT/mirror/k8s/v1.31/$FORM/" "$BOX$REPOSITORY"
 deed install kubeadm="1.31.2-$R" kubelet="1.31.2-$R" kubectl="1.31.2-$R"
 try 'and is installed from' is "$(versions)" "$(new)"
+
+# --- Before the first cordon: packages and images
+node
+runtime
+pulls kube-apiserver:v1.31.2 kube-controller-manager:v1.31.2 kube-scheduler:v1.31.2 kube-proxy:v1.31.2 coredns:v1.11.3 pause:3.10
+words="v1.31 v1.31.2 control-plane old:kubeadm=1.30.4-$R old:kubelet=1.30.4-$R old:kubectl=1.30.4-$R"
+words="$words kubeadm=1.31.2-$R kubelet=1.31.2-$R kubectl=1.31.2-$R"
+# shellcheck disable=SC2086 # One word an argument.
+{
+deed prefetched $words
+try 'nothing is there yet' said have:kubeadm=
+try 'nor known' said images=unknown
+try 'and asking for it leaves no trace' is "$(ls -A "$BOX/var/lib/kup/packages")" ''
+before=$(picture)
+deed prefetch $words
+try 'an image that is neither there nor to be pulled is an error' fails_with 69
+try 'that names it' says 'cannot be pulled: registry.k8s.io/etcd:3.5.15-0'
+deed prefetched $words
+try 'the rest is there' said 'image:registry.k8s.io/pause:3.10=yes'
+try 'that one is not' said 'image:registry.k8s.io/etcd:3.5.15-0=no'
+echo registry.k8s.io/etcd:3.5.15-0 >>"$BOX/images"
+deed prefetch $words
+try 'one that cannot be pulled and is there is well' works
+try 'what is there is not downloaded again' says "v1.31 has kubeadm=1.31.2-$R"
+deed prefetched $words
+try 'the packages are there' said "have:kubelet=1.31.2-$R"
+try 'and all images' is "$(printf '%s\n' "$OUT" | grep -c '^image:.*=yes')" 7
+try 'nothing is installed, switched or held otherwise' is "$(diff <(echo "$before") <(picture))" ''
+try "the folder is kup's alone" is "$(stat -c %a "$BOX/var/lib/kup/packages")" 700
+deed prefetched v1.31 v1.31.2 worker kubeadm="1.31.2-$R"
+try 'a worker is another question' said images=unknown
+deed prefetch v1.31 v1.31.2 worker image:--image-repository=mirror.example/k8s image:-pause image:+more.example/one:1 kubeadm="1.31.2-$R"
+try 'of a worker only its images are wanted, by the names of the cluster' says 'cannot be pulled: mirror.example/k8s/kube-proxy:v1.31.2 more.example/one:1'
+
+gone
+deed repository v1.31
+try 'with the repository gone a switch says so' fails_with 69
+deed install kubeadm="1.31.2-$R"
+try 'kubeadm is installed all the same' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"
+try 'the others are killed in the middle' killed install kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+deed install kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+try 'and finished' is "$(versions)" "$(new)"
+deed downgrade "$HOLDS" kubeadm="1.30.4-$R" kubelet="1.30.4-$R" kubectl="1.30.4-$R"
+try 'and the way back needs no repository either' is "$(versions)" "$(old)"
+deed install kubeadm="1.31.1-$R"
+try 'what was not downloaded needs it' fails_with 69
+deed prefetched $words
+find "$BOX/var/lib/kup/packages/v1.31" -name 'kubelet?1.31.2*' -exec sh -c ': >"$1"' sh {} \;
+deed prefetched $words
+try 'a package that is damaged is not there' said have:kubelet=
+serve
+deed prefetch $words
+try 'and is downloaded again' works
+deed prefetched $words
+try 'whole' said "have:kubelet=1.31.2-$R"
+}

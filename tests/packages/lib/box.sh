@@ -55,6 +55,27 @@ killed() { # DEED ARG...
   [ -e "$BOX/run/in-the-middle" ]
 }
 
+# --- A container runtime that knows images by name: those in /images are there, those in /registry can be pulled.
+
+runtime() {
+  mkdir -p "$BOX/var/lib/kubelet"
+  echo 'KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/test.sock"' >"$BOX/var/lib/kubelet/kubeadm-flags.env"
+  : >"$BOX/images"
+  : >"$BOX/registry"
+  cat >"$BOX/usr/bin/crictl" <<'END'
+#!/bin/sh
+[ "$1 $2" = '--runtime-endpoint unix:///run/test.sock' ] || exit 1
+case $5 in
+  inspecti) grep -qxF "$6" /images ;;
+  pull) grep -qxF "${6##*/}" /registry && [ "${6%%/*}" = registry.k8s.io ] && echo "$6" >>/images ;;
+  *) exit 1 ;;
+esac
+END
+  chmod 755 "$BOX/usr/bin/crictl"
+}
+
+pulls() { printf '%s\n' "$@" >>"$BOX/registry"; }
+
 # --- The web server with the repositories
 
 serve() {

@@ -1,9 +1,5 @@
 # One exact transaction, simulated first, from what was downloaded before when it was. A part of scripts, see script.rs.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 NEEDRESTART_MODE=l
-umask 077
-home=/var/lib/kup/packages
-mkdir -p "$home"
-
 check_words() {
     [ "$#" -gt 0 ] || { echo 'kup: no packages were named' >&2; exit 64; }
     for package; do
@@ -13,25 +9,6 @@ check_words() {
             *) echo "kup: '$package' is not name=version" >&2; exit 64 ;;
         esac
     done
-}
-
-# Opens the room that has all these packages, whole; fails where there is none.
-open_filled_room() {
-    for hall in "$home"/*/; do
-        if [ -f "$hall/have" ] && has_all "$hall" "$@" && (cd "$hall" && sha256sum --quiet -c sums >/dev/null 2>&1); then
-            reopen_room "${hall%/}"
-            offline=yes
-            echo "the packages come from $room"
-            return 0
-        fi
-    done
-    return 1
-}
-
-has_all() { # ROOM name=version...
-    have=$1/have
-    shift
-    for package; do grep -qxF "$package" "$have" || return 1; done
 }
 
 # Ends with 66 where the transaction would do more than was asked for.
@@ -78,6 +55,7 @@ exact_transaction() {
     finish_interrupted
     offline=
     if ! open_filled_room "$@"; then
+        mkdir -p "$home"
         own_room=$(mktemp -d "$home/.room.XXXXXX")
         open_room "$own_room"
         refresh_room || { echo 'kup: the repository cannot be read' >&2; exit 69; }
