@@ -18,6 +18,14 @@ macro_rules! scripts {
     };
 }
 
+/// As `scripts`, for programs that are made of several files: first what a package manager can do, then the deed.
+macro_rules! composed {
+    ($($(#[$doc:meta])* $konst:ident = $name:literal of $($part:literal)+;)*) => {
+        $($(#[$doc])* pub const $konst: (&str, &str) =
+            ($name, concat!($(include_str!(concat!("node/", $part, ".sh"))),+));)*
+    };
+}
+
 impl Script {
     /// Returns a script of this file with its arguments.
     #[must_use]
@@ -33,10 +41,6 @@ impl Script {
 scripts! {
     /// Asks: who is this machine, what does it run, how much room has it. Prints `key=value` lines.
     FACTS = "facts";
-    /// Asks: versions, state and holds of the packages, and the repository. Prints `key=value` lines.
-    PACKAGES = "packages";
-    /// Asks: which package versions the repositories of minors offer. Args: minors (`v1.20`)...
-    OFFERS = "offers";
     /// Asks: what gates want to know of a machine. Prints `key=value` lines.
     SURVEY = "survey";
     /// Asks: etcd's members, their health and alarms, through a control plane. Prints `key=value` lines.
@@ -53,10 +57,6 @@ scripts! {
     READ_FILES = "read-files";
     /// Changes: puts missing manifests back from kubeadm's own copies. Args: components...
     PUT_BACK = "put-back";
-    /// Changes: the node's Kubernetes repository to a minor, and the package lists. Args: minor (`v1.20`).
-    REPOSITORY = "repository";
-    /// Changes: installs packages in exact versions and keeps their holds. Args: `name=version`...
-    INSTALL = "install";
     /// Changes: puts a missing manifest or a broken key pair back, then `kubeadm upgrade apply`. Args: pre-image, version, further flags.
     KUBEADM_APPLY = "kubeadm-apply";
     /// Changes: the same with `kubeadm upgrade node`. Args: pre-image, `control-plane` or `worker`, further flags.
@@ -68,6 +68,63 @@ scripts! {
     KUBELET_RESTART = "kubelet-restart";
     /// Changes: puts files of a pre-image back, each in one rename. Args: pre-image, absolute paths...
     RESTORE_FILES = "restore-files";
+}
+
+// The deeds on packages, of every package manager. What they take and print is the same with each; where a name has no manager in it, it is
+// apt's, which was there first: journals name it.
+composed! {
+    /// Asks: versions, state and holds of the packages, and the repository. Prints `key=value` lines.
+    PACKAGES = "packages" of "manager/apt" "deed/packages";
+    /// Asks: which package versions the repositories of minors offer. Args: minors (`v1.20`)...
+    OFFERS = "offers" of "manager/apt" "deed/offers";
+    /// Asks: which packages and images are there already. Args as those of [`PREFETCH`].
+    PREFETCHED = "prefetched" of "manager/apt" "deed/room" "deed/images" "deed/prefetched";
+    /// Changes: the node's Kubernetes repository to a minor, and the package lists. Args: minor (`v1.20`).
+    REPOSITORY = "repository" of "manager/apt" "deed/repository";
+    /// Changes: installs packages in exact versions and keeps their holds. Args: `name=version`...
+    INSTALL = "install" of "manager/apt" "deed/room" "deed/exact" "deed/install";
     /// Changes: installs packages in exact older versions and sets holds. Args: `hold:a,b` and `name=version`...
-    DOWNGRADE = "downgrade";
+    DOWNGRADE = "downgrade" of "manager/apt" "deed/room" "deed/exact" "deed/downgrade";
+    /// Changes: downloads packages and pulls images, and installs nothing. Args: see the head of its file.
+    PREFETCH = "prefetch" of "manager/apt" "deed/room" "deed/images" "deed/prefetch";
+    /// [`PACKAGES`] with dnf.
+    DNF_PACKAGES = "dnf-packages" of "manager/rpm" "manager/dnf" "deed/packages";
+    /// [`OFFERS`] with dnf.
+    DNF_OFFERS = "dnf-offers" of "manager/rpm" "manager/dnf" "deed/offers";
+    /// [`PREFETCHED`] with dnf.
+    DNF_PREFETCHED = "dnf-prefetched" of "manager/rpm" "manager/dnf" "deed/room" "deed/images" "deed/prefetched";
+    /// [`REPOSITORY`] with dnf.
+    DNF_REPOSITORY = "dnf-repository" of "manager/rpm" "manager/dnf" "deed/repository";
+    /// [`INSTALL`] with dnf.
+    DNF_INSTALL = "dnf-install" of "manager/rpm" "manager/dnf" "deed/room" "deed/exact" "deed/install";
+    /// [`DOWNGRADE`] with dnf.
+    DNF_DOWNGRADE = "dnf-downgrade" of "manager/rpm" "manager/dnf" "deed/room" "deed/exact" "deed/downgrade";
+    /// [`PREFETCH`] with dnf.
+    DNF_PREFETCH = "dnf-prefetch" of "manager/rpm" "manager/dnf" "deed/room" "deed/images" "deed/prefetch";
+    /// [`PACKAGES`] with zypper.
+    ZYPPER_PACKAGES = "zypper-packages" of "manager/rpm" "manager/zypper" "deed/packages";
+    /// [`OFFERS`] with zypper.
+    ZYPPER_OFFERS = "zypper-offers" of "manager/rpm" "manager/zypper" "deed/offers";
+    /// [`PREFETCHED`] with zypper.
+    ZYPPER_PREFETCHED = "zypper-prefetched" of "manager/rpm" "manager/zypper" "deed/room" "deed/images" "deed/prefetched";
+    /// [`REPOSITORY`] with zypper.
+    ZYPPER_REPOSITORY = "zypper-repository" of "manager/rpm" "manager/zypper" "deed/repository";
+    /// [`INSTALL`] with zypper.
+    ZYPPER_INSTALL = "zypper-install" of "manager/rpm" "manager/zypper" "deed/room" "deed/exact" "deed/install";
+    /// [`DOWNGRADE`] with zypper.
+    ZYPPER_DOWNGRADE = "zypper-downgrade" of "manager/rpm" "manager/zypper" "deed/room" "deed/exact" "deed/downgrade";
+    /// [`PREFETCH`] with zypper.
+    ZYPPER_PREFETCH = "zypper-prefetch" of "manager/rpm" "manager/zypper" "deed/room" "deed/images" "deed/prefetch";
+    /// [`PACKAGES`] with plain programs.
+    BINARIES_PACKAGES = "binaries-packages" of "manager/binaries" "deed/packages";
+    /// [`OFFERS`] with plain programs.
+    BINARIES_OFFERS = "binaries-offers" of "manager/binaries" "deed/offers";
+    /// [`PREFETCHED`] with plain programs.
+    BINARIES_PREFETCHED = "binaries-prefetched" of "manager/binaries" "deed/room" "deed/images" "deed/prefetched";
+    /// [`INSTALL`] with plain programs.
+    BINARIES_INSTALL = "binaries-install" of "manager/binaries" "deed/room" "deed/exact" "deed/install";
+    /// [`DOWNGRADE`] with plain programs.
+    BINARIES_DOWNGRADE = "binaries-downgrade" of "manager/binaries" "deed/room" "deed/exact" "deed/downgrade";
+    /// [`PREFETCH`] with plain programs.
+    BINARIES_PREFETCH = "binaries-prefetch" of "manager/binaries" "deed/room" "deed/images" "deed/prefetch";
 }

@@ -197,18 +197,10 @@ mod tests {
         let node = include_str!("../node/kubeadm-node.sh");
         let phase = include_str!("../node/kubeadm-phase.sh");
         let control_plane = include_str!("../node/control-plane.sh");
-        let packages = include_str!("../node/packages.sh");
-        let (install, downgrade) =
-            (include_str!("../node/install.sh"), include_str!("../node/downgrade.sh"));
-        let (offers, repository) =
-            (include_str!("../node/offers.sh"), include_str!("../node/repository.sh"));
         assert_eq!(shared(apply, "key pairs"), shared(node, "key pairs"));
         assert_eq!(shared(apply, "key pairs"), shared(control_plane, "key pairs"));
         assert_eq!(shared(apply, "putting back"), shared(node, "putting back"));
         assert_eq!(shared(apply, "key pairs"), shared(phase, "key pairs"));
         assert_eq!(shared(apply, "putting back"), shared(phase, "putting back"));
-        assert_eq!(shared(install, "one exact"), shared(downgrade, "one exact"));
-        assert_eq!(shared(packages, "the Kubernetes"), shared(offers, "the Kubernetes"));
-        assert_eq!(shared(packages, "the Kubernetes"), shared(repository, "the Kubernetes"));
     }
 }

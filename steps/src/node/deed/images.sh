@@ -1,0 +1,62 @@
+# Images and the node's own container runtime. A part of scripts, see script.rs.
+socket() {
+    endpoint=$(sed -nE 's/.*--container-runtime-endpoint=([^ "]+).*/\1/p' /var/lib/kubelet/kubeadm-flags.env 2>/dev/null || true)
+    for file in /var/lib/kubelet/instance-config.yaml /var/lib/kubelet/config.yaml; do
+        if [ -z "$endpoint" ]; then endpoint=$(sed -nE 's/^containerRuntimeEndpoint: *"?([^" ]+)"?.*/\1/p' "$file" 2>/dev/null || true); fi
+    done
+    for file in /run/containerd/containerd.sock /run/crio/crio.sock /run/cri-dockerd.sock; do
+        if [ -z "$endpoint" ] && [ -S "$file" ]; then endpoint=unix://$file; fi
+    done
+    case $endpoint in /*) endpoint=unix://$endpoint ;; *) ;; esac
+    printf '%s\n' "$endpoint"
+}
+
+# crictl speaks with every runtime; from 1.32 on nothing asks for it any more, and then there is the runtime's own program.
+find_client() {
+    endpoint=$(socket)
+    client=none
+    if [ -n "$endpoint" ] && command -v crictl >/dev/null 2>&1; then
+        client=crictl
+    elif command -v ctr >/dev/null 2>&1 && [ "${endpoint%containerd.sock}" != "$endpoint" ]; then
+        client=ctr
+    elif command -v docker >/dev/null 2>&1; then
+        client=docker
+    fi
+}
+
+image_is_there() {
+    case $client in
+        crictl) crictl --runtime-endpoint "$endpoint" --image-endpoint "$endpoint" inspecti "$1" >/dev/null 2>&1 ;;
+        ctr) ctr --address "${endpoint#unix://}" -n k8s.io images ls -q "name==$1" 2>/dev/null | grep -qxF "$1" ;;
+        docker) docker image inspect "$1" >/dev/null 2>&1 ;;
+        *) return 1 ;;
+    esac
+}
+
+pull() {
+    case $client in
+        crictl) crictl --runtime-endpoint "$endpoint" --image-endpoint "$endpoint" pull "$1" ;;
+        ctr) ctr --address "${endpoint#unix://}" -n k8s.io images pull "$1" >/dev/null ;;
+        docker) docker pull -q "$1" ;;
+        *) echo 'kup: neither crictl nor ctr nor docker is there to pull images with' >&2; return 69 ;;
+    esac
+}
+
+# Prints the images that the role needs, as the new kubeadm lists them: its package is looked into, not installed.
+list_images() { # name=version of kubeadm
+    program=$(mktemp "$home/.kubeadm.XXXXXX")
+    program_in "$(package_file "$1")" kubeadm >"$program" && chmod 700 "$program" || { rm -f "$program"; return 1; }
+    # shellcheck disable=SC2086 # One word a flag.
+    all=$("$program" config images list --kubernetes-version "$release" $flags) || { rm -f "$program"; return 1; }
+    rm -f "$program"
+    for image in $all; do
+        name=${image##*/}
+        name=${name%%[:@]*}
+        case " $fewer_images " in *" $name "*) continue ;; *) ;; esac
+        case $role:$name in
+            control-plane:* | worker:kube-proxy | worker:pause) printf '%s\n' "$image" ;;
+            *) ;;
+        esac
+    done
+    for image in $more_images; do printf '%s\n' "$image"; done
+}
