@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::host::{Host, HostError};
 use crate::script::{self, Script};
 
@@ -12,7 +14,7 @@ pub mod etcd;
 mod kubelet;
 mod leftovers;
 mod offers;
-mod reply;
+pub(crate) mod reply;
 mod survey;
 mod view;
 
@@ -22,7 +24,8 @@ pub use offers::{MinorOffers, Offers};
 pub use survey::{Certificate, DirectAnswer, KubeletFlag, MachineSurvey};
 
 /// What installs packages on a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PackageManager {
     /// Debian's.
     Apt,
@@ -35,7 +38,7 @@ pub enum PackageManager {
 }
 
 /// Who a machine is, what it runs, how much room it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeFacts {
     /// Its name for itself.
     pub hostname: String,
@@ -73,7 +76,11 @@ impl NodeFacts {
     /// # Errors
     /// See [`HostError`].
     pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
-        let lines = Lines::ask(host, &Script::new::<String>(script::FACTS, [])).await?;
+        Self::of(&Lines::ask(host, &Script::new::<String>(script::FACTS, [])).await?)
+    }
+
+    /// Takes an answer apart.
+    pub(crate) fn of(lines: &Lines) -> Result<Self, HostError> {
         let managers = [
             ("apt", PackageManager::Apt),
             ("dnf", PackageManager::Dnf),
@@ -101,7 +108,7 @@ impl NodeFacts {
 }
 
 /// A package on a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledPackage {
     /// Its version, where it is installed.
     pub version: Option<String>,
@@ -112,7 +119,7 @@ pub struct InstalledPackage {
 }
 
 /// A file of the package manager that names a Kubernetes repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
     /// The file.
     pub file: String,
@@ -121,7 +128,7 @@ pub struct Repository {
 }
 
 /// The Kubernetes packages of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageState {
     /// kubeadm, kubelet and kubectl by name.
     pub packages: BTreeMap<String, InstalledPackage>,
@@ -137,7 +144,11 @@ impl PackageState {
     /// # Errors
     /// See [`HostError`].
     pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
-        let lines = Lines::ask(host, &Script::new::<String>(script::PACKAGES, [])).await?;
+        Self::of(&Lines::ask(host, &Script::new::<String>(script::PACKAGES, [])).await?)
+    }
+
+    /// Takes an answer apart.
+    pub(crate) fn of(lines: &Lines) -> Result<Self, HostError> {
         let package = |(name, version): (String, &str)| {
             let states = [("ok", false), ("broken", true)];
             let package = InstalledPackage {
@@ -160,7 +171,8 @@ impl PackageState {
 }
 
 /// Whether a certificate and its key belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PairState {
     /// They do.
     Ok,
@@ -171,7 +183,7 @@ pub enum PairState {
 }
 
 /// A static pod's manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The SHA-256 of the file.
     pub sha256: String,
@@ -180,7 +192,7 @@ pub struct Manifest {
 }
 
 /// The static pods and key pairs of a node as they are on the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlPlaneState {
     /// By component; `None` where the file is missing.
     pub manifests: BTreeMap<String, Option<Manifest>>,
@@ -198,7 +210,11 @@ impl ControlPlaneState {
     /// # Errors
     /// See [`HostError`].
     pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
-        let lines = Lines::ask(host, &Script::new::<String>(script::CONTROL_PLANE, [])).await?;
+        Self::of(&Lines::ask(host, &Script::new::<String>(script::CONTROL_PLANE, [])).await?)
+    }
+
+    /// Takes an answer apart.
+    pub(crate) fn of(lines: &Lines) -> Result<Self, HostError> {
         let manifest = |(component, sha256): (String, &str)| {
             let image = lines.option(&format!("image:{component}"))?;
             let manifest = reply::not_empty(sha256).map(|sha256| Manifest { sha256, image });

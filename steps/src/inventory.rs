@@ -12,14 +12,15 @@ use thiserror::Error;
 use crate::activity::config_maps;
 use crate::cluster::{Cluster, ClusterError, ClusterSurvey, Node};
 use crate::facts::etcd::EtcdSurvey;
-use crate::facts::{
-    ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageManager, PackageState,
-};
+use crate::facts::{ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageState};
 use crate::host::{Host, HostError};
 use crate::version::{InvalidVersion, Version};
 
+mod machines;
 #[cfg(test)]
 pub(crate) mod sample;
+
+use machines::Machines;
 
 /// Machines asked at once.
 const AT_ONCE: usize = 16;
@@ -168,9 +169,10 @@ pub async fn collect(
 ) -> Result<Inventory, InventoryError> {
     let (foreign, linux): (Vec<&Node>, Vec<&Node>) =
         nodes.iter().partition(|node| node.os != "linux");
-    let machines = stream::iter(&linux).map(|node| machine(node, hosts, asking)).buffered(AT_ONCE);
+    let machines = Machines::new(hosts, asking);
+    let answers = stream::iter(&linux).map(|node| machines.ask(node)).buffered(AT_ONCE);
     let (api, survey, answers) =
-        tokio::join!(api(cluster), cluster.survey(), machines.collect::<Vec<_>>());
+        tokio::join!(api(cluster), cluster.survey(), answers.collect::<Vec<_>>());
     let api = api?;
     let mut inventory = Inventory {
         taken_at: asking.clock.now(),
@@ -183,7 +185,7 @@ pub async fn collect(
         silent: Vec::new(),
         foreign: foreign.into_iter().cloned().collect(),
         survey,
-        etcd: Err("not asked".to_owned()),
+        etcd: machines.etcd().await,
     };
     let mut failed = Vec::new();
     for (node, (address, answer)) in linux.iter().zip(answers) {
@@ -245,45 +247,4 @@ fn parse(whose: &str, version: &str) -> Result<Version, InventoryError> {
     // Distributions add a build: v1.30.4+rke2r1.
     let plain = version.split('+').next().unwrap_or(version);
     plain.parse().map_err(|source| InventoryError::Version { whose: whose.to_owned(), source })
-}
-
-/// Asks one machine; returns also where it was asked.
-async fn machine(
-    node: &Node,
-    hosts: &BTreeMap<String, (String, Arc<dyn Host>)>,
-    asking: &Asking,
-) -> (String, Result<NodeInventory, HostError>) {
-    let Some((address, host)) = hosts.get(&node.name) else {
-        let what = "an address in the API".to_owned();
-        return (String::new(), Err(HostError::Lacks { node: node.name.clone(), what }));
-    };
-    (address.clone(), read(node, address, host.as_ref(), asking).await)
-}
-
-async fn read(
-    node: &Node,
-    address: &str,
-    host: &dyn Host,
-    asking: &Asking,
-) -> Result<NodeInventory, HostError> {
-    let facts = NodeFacts::read(host).await?;
-    if facts.package_manager != PackageManager::Apt {
-        let found = format!("{:?}", facts.package_manager).to_lowercase();
-        let (node, what) = (node.name.clone(), format!("apt (its package manager is: {found})"));
-        return Err(HostError::Lacks { node, what });
-    }
-    let control_plane = match node.control_plane {
-        true => ControlPlaneState::read(host).await?,
-        false => ControlPlaneState::none(),
-    };
-    Ok(NodeInventory {
-        node: node.clone(),
-        address: address.to_owned(),
-        facts,
-        packages: PackageState::read(host).await?,
-        offers: Offers::read(host, &asking.minors).await?,
-        control_plane,
-        survey: MachineSurvey::default(),
-        seen_at: asking.clock.now(),
-    })
 }

@@ -15,7 +15,7 @@ use kup_core::clock::{Clock, Timestamp};
 use thiserror::Error;
 
 use crate::cluster::Cluster;
-use crate::host::Host;
+use crate::host::{Host, HostError};
 
 mod access;
 mod act;
@@ -26,7 +26,9 @@ mod asks;
 mod attempt;
 mod birth;
 mod cluster;
+mod cluster_survey;
 mod dpkg;
+mod etcd;
 mod fault;
 mod files;
 mod folder;
@@ -35,6 +37,7 @@ mod kubeadm;
 mod kubelet;
 mod leftovers;
 mod machine;
+mod machine_survey;
 mod picture;
 mod pods;
 mod policy;
@@ -42,9 +45,12 @@ mod release;
 pub mod spec;
 mod staticpods;
 mod survey;
+mod told;
+mod troubles;
 
 pub use spec::{InvalidSpec, SimSpec};
 pub use survey::{AttemptSurvey, NodeSurvey, Survey};
+pub use troubles::{Appearance, MachineAppearance};
 
 /// Says why a simulated world cannot be used.
 #[derive(Debug, Error)]
@@ -99,6 +105,9 @@ pub enum SimError {
         /// Its name.
         name: &'static str,
     },
+    /// A machine's answer is not one that kup understands.
+    #[error("a simulated machine says something strange")]
+    Answer(#[source] HostError),
     /// What was asked is simulated as away.
     #[error("no answer: connection timed out")]
     NoAnswer,

@@ -25,6 +25,7 @@ mod seeds;
 mod sim_crash;
 mod sim_half_done;
 mod sim_rig;
+mod sim_troubles;
 mod sim_upgrade;
 mod sim_world;
 mod tidy;

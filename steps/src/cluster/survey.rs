@@ -39,6 +39,25 @@ pub struct ClusterSurvey {
 }
 
 impl ClusterSurvey {
+    /// Returns the survey of a cluster that does not answer.
+    #[must_use]
+    pub fn unreadable(why: &str) -> Self {
+        let why = why.to_owned();
+        Self {
+            pods: Err(why.clone()),
+            budgets: Err(why.clone()),
+            workloads: Err(why.clone()),
+            claims: Err(why.clone()),
+            webhooks: Err(why.clone()),
+            custom_resources: Err(why.clone()),
+            deprecated_requests: Err(why.clone()),
+            last_applied: Err(why.clone()),
+            leases: Err(why.clone()),
+            api_services: Err(why.clone()),
+            config_maps: Err(why),
+        }
+    }
+
     /// Returns the survey of a cluster with nothing in it.
     #[must_use]
     pub fn empty() -> Self {

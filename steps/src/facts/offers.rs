@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::reply::{self, Lines};
 use crate::host::{Host, HostError};
 use crate::package;
 use crate::version::Version;
 
 /// What the repositories of some minors offer, as one node sees them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Offers {
     /// By minor (`v1.20`).
     pub minors: BTreeMap<String, MinorOffers>,
@@ -17,7 +19,7 @@ pub struct Offers {
 }
 
 /// What the repository of one minor offers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MinorOffers {
     /// Package versions by package, newest first.
     pub packages: BTreeMap<String, Vec<String>>,
@@ -31,7 +33,11 @@ impl Offers {
     /// # Errors
     /// See [`HostError`]; a repository that cannot be read is no error here.
     pub async fn read(host: &dyn Host, minors: &[String]) -> Result<Self, HostError> {
-        let lines = Lines::ask(host, &package::offers(minors)).await?;
+        Self::of(&Lines::ask(host, &package::offers(minors)).await?)
+    }
+
+    /// Takes an answer apart.
+    pub(crate) fn of(lines: &Lines) -> Result<Self, HostError> {
         let mut offers = Self { minors: BTreeMap::new(), repository: lines.text("repository")? };
         for (minor, why) in lines.with_prefix("unreadable:") {
             let unreadable = Some(why.to_owned());

@@ -9,7 +9,7 @@ use crate::host::{Host, HostError, Reply};
 use crate::script::Script;
 
 /// The lines of one reply.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     node: String,
     script: &'static str,
     pairs: Vec<(String, String)>,
@@ -17,7 +17,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Asks a node and takes its answer apart. A script that fails is an error here.
-    pub(super) async fn ask(host: &dyn Host, script: &Script) -> Result<Self, HostError> {
+    pub(crate) async fn ask(host: &dyn Host, script: &Script) -> Result<Self, HostError> {
         let reply = host.ask(script).await?;
         let node = host.node().to_owned();
         if reply.status == 0 {
@@ -27,7 +27,12 @@ impl Lines {
         }
     }
 
-    fn read(node: String, script: &'static str, reply: &Reply) -> Result<Self, HostError> {
+    /// Takes the answer of a script that succeeded apart.
+    pub(crate) fn read(
+        node: String,
+        script: &'static str,
+        reply: &Reply,
+    ) -> Result<Self, HostError> {
         let text = String::from_utf8_lossy(&reply.stdout);
         let mut lines = Self { node, script, pairs: Vec::new() };
         for line in text.lines() {

@@ -39,6 +39,14 @@ pub struct MachineSurvey {
     pub automatic_upgrades: Vec<String>,
     /// Configurations of the pod network in /etc/cni/net.d.
     pub cni: Vec<String>,
+    /// kubeadm's patches in /etc/kubernetes/patches, sorted. Nothing records which folder `--patches` named.
+    pub patches: Vec<String>,
+    /// The version of the kubelet that runs, e.g. `v1.19.16`; empty when none does.
+    pub kubelet_process: String,
+    /// Inodes left, by path; a filesystem that makes them as it needs them is left out.
+    pub free_inodes: BTreeMap<String, u64>,
+    /// What of this could not be read, and why.
+    pub unreadable: Vec<String>,
     /// Whether its API server answers directly, without a load balancer; `None` on a worker.
     pub api_server: Option<DirectAnswer>,
 }
@@ -76,39 +84,60 @@ impl MachineSurvey {
     /// # Errors
     /// See [`HostError`].
     pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
-        let lines = Lines::ask(host, &Script::new::<String>(script::SURVEY, [])).await?;
-        let certificate = |(path, ends)| Ok(Certificate { path, ends: lines.number(ends)? });
-        let flag = |(place, flag): (String, &str)| KubeletFlag { flag: flag.to_owned(), place };
-        let manifest = |(component, text)| Ok((component, lines.decoded(text)?));
-        let answers = lines.yes("api_server")?;
+        Self::of(&Lines::ask(host, &Script::new::<String>(script::SURVEY, [])).await?)
+    }
+
+    /// Takes an answer apart.
+    pub(crate) fn of(lines: &Lines) -> Result<Self, HostError> {
+        let all = |key: &'static str| lines.all(key).map(str::to_owned).collect::<Vec<_>>();
         Ok(Self {
             kernel: lines.text("kernel")?,
             os: lines.text("os")?,
             architecture: lines.text("architecture")?,
             cgroup_version: lines.number(lines.get("cgroup_version")?)?,
-            swap: lines.all("swap").map(str::to_owned).collect(),
+            swap: all("swap"),
             runtime_endpoint: lines.text("runtime_endpoint")?,
-            images: lines.yes("images")?.then(|| lines.all("image").map(str::to_owned).collect()),
-            certificates: lines
-                .with_prefix("certificate:")
-                .map(certificate)
-                .collect::<Result<_, HostError>>()?,
-            kubelet_flags: lines.with_prefix("flag:").map(flag).collect(),
+            images: lines.yes("images")?.then(|| all("image")),
+            certificates: certificates(lines)?,
+            kubelet_flags: flags(lines),
             kubelet_config: lines.decoded(lines.get("kubelet_config")?)?,
-            manifests: lines
-                .with_prefix("manifest:")
-                .map(manifest)
-                .collect::<Result<_, HostError>>()?,
-            kubeadm_leftovers: lines.all("leftover").map(str::to_owned).collect(),
-            automatic_upgrades: lines.all("automatic").map(str::to_owned).collect(),
-            cni: lines.all("cni").map(str::to_owned).collect(),
-            api_server: answers
-                .then(|| {
-                    let (version, unready) =
-                        (lines.text("api_version")?, lines.text("api_unready")?);
-                    Ok::<_, HostError>(DirectAnswer { version, unready })
-                })
-                .transpose()?,
+            manifests: manifests(lines)?,
+            kubeadm_leftovers: all("leftover"),
+            automatic_upgrades: all("automatic"),
+            cni: all("cni"),
+            patches: all("patch"),
+            kubelet_process: lines.text("kubelet_process")?,
+            free_inodes: free_inodes(lines)?,
+            unreadable: all("unreadable"),
+            api_server: api_server(lines)?,
         })
     }
+}
+
+fn certificates(lines: &Lines) -> Result<Vec<Certificate>, HostError> {
+    let certificate = |(path, ends)| Ok(Certificate { path, ends: lines.number(ends)? });
+    lines.with_prefix("certificate:").map(certificate).collect()
+}
+
+fn flags(lines: &Lines) -> Vec<KubeletFlag> {
+    let flag = |(place, flag): (String, &str)| KubeletFlag { flag: flag.to_owned(), place };
+    lines.with_prefix("flag:").map(flag).collect()
+}
+
+fn manifests(lines: &Lines) -> Result<BTreeMap<String, String>, HostError> {
+    let manifest = |(component, text)| Ok((component, lines.decoded(text)?));
+    lines.with_prefix("manifest:").map(manifest).collect()
+}
+
+fn free_inodes(lines: &Lines) -> Result<BTreeMap<String, u64>, HostError> {
+    let free = |(path, inodes)| Ok((path, lines.number(inodes)?));
+    lines.with_prefix("free_inodes:").map(free).collect()
+}
+
+fn api_server(lines: &Lines) -> Result<Option<DirectAnswer>, HostError> {
+    if !lines.yes("api_server")? {
+        return Ok(None);
+    }
+    let (version, unready) = (lines.text("api_version")?, lines.text("api_unready")?);
+    Ok(Some(DirectAnswer { version, unready }))
 }

@@ -39,20 +39,20 @@ impl ControlPlaneState {
         Self { manifests, stray: Vec::new(), pairs, is_kubeadm_running: false }
     }
 
-    fn of(&self, component: &str) -> Option<&Manifest> {
+    fn there(&self, component: &str) -> Option<&Manifest> {
         self.manifests.get(component).and_then(Option::as_ref)
     }
 
     /// Returns the SHA-256 of a component's manifest; empty when there is none.
     #[must_use]
     pub fn manifest(&self, component: &str) -> &str {
-        self.of(component).map(|manifest| manifest.sha256.as_str()).unwrap_or_default()
+        self.there(component).map(|manifest| manifest.sha256.as_str()).unwrap_or_default()
     }
 
     /// Returns the image in a component's manifest; empty when there is none.
     #[must_use]
     pub fn image(&self, component: &str) -> &str {
-        self.of(component).and_then(|manifest| manifest.image.as_deref()).unwrap_or_default()
+        self.there(component).and_then(|manifest| manifest.image.as_deref()).unwrap_or_default()
     }
 
     /// Returns the key pairs whose certificate belongs to another key.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::troubles::Troubles;
 use crate::cluster::{Node, Pod};
 
 /// The four static pods of a control plane, in the order in which kubeadm upgrades them.
@@ -23,6 +24,9 @@ pub(super) struct Api {
     pub(super) config_maps: BTreeMap<String, SimConfigMap>,
     pub(super) daemon_sets: BTreeMap<String, String>,
     pub(super) budgets: Vec<Budget>,
+    /// What is other than the rest of this says.
+    #[serde(default)]
+    pub(super) troubles: Troubles,
 }
 
 /// A node object, and what its machine shows of its static pods.
@@ -131,7 +135,8 @@ impl Api {
         self.nodes.get(node).is_some_and(|node| node.status.ready)
     }
 
-    fn has_quorum(&self) -> bool {
+    /// Returns whether more than half of the control planes have an etcd that serves.
+    pub(super) fn has_quorum(&self) -> bool {
         self.up("etcd").count() * 2 > self.control_planes().count()
     }
 

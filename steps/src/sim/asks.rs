@@ -1,7 +1,5 @@
 //! The scripts that change nothing, on a simulated machine: the same formats as the heads of the programs in `node/` promise.
 
-use std::fmt::Write;
-
 use kup_core::clock::Timestamp;
 
 use super::agenda::sha256;
@@ -11,8 +9,8 @@ use super::machine::{
     KUBELET_CONFIG, MANIFESTS, Machine, OwnerRecord, PACKAGES, REPOSITORY_FILE, UnitState,
     manifest_path,
 };
-use super::policy;
-use super::release;
+use super::told::{Lines, yes_no};
+use super::{etcd, machine_survey, policy, release, told, troubles};
 use crate::host::Reply;
 use crate::script::{self, Script};
 use crate::version::Version;
@@ -28,7 +26,11 @@ pub(super) fn answer(
     script: &Script,
 ) -> Option<Reply> {
     let name = script.name;
-    let text = if name == script::FACTS.0 {
+    let text = if name == script::SURVEY.0 {
+        told::survey(&machine_survey::of(machine, now))
+    } else if name == script::ETCD.0 {
+        etcd::told(&troubles::etcd(api), &script.args)
+    } else if name == script::FACTS.0 {
         facts(machine, now)
     } else if name == script::PACKAGES.0 {
         packages(machine)
@@ -45,7 +47,7 @@ pub(super) fn answer(
     } else {
         return None;
     };
-    Some(said(text))
+    Some(said(troubles::said(api, (&machine.name, now), script, text)))
 }
 
 /// Returns the answer of a script that succeeded.
@@ -56,21 +58,6 @@ pub(super) fn said(text: String) -> Reply {
 /// Returns the answer of a script that failed.
 pub(super) fn failed(status: i32, why: String) -> Reply {
     Reply { status, stdout: Vec::new(), stderr: why }
-}
-
-/// Collects `key=value` lines.
-#[derive(Default)]
-struct Lines(String);
-
-impl Lines {
-    fn add(&mut self, key: &str, value: impl std::fmt::Display) {
-        // Writing to a String does not fail.
-        writeln!(self.0, "{key}={value}").ok();
-    }
-}
-
-fn yes_no(it: bool) -> &'static str {
-    if it { "yes" } else { "no" }
 }
 
 fn facts(machine: &Machine, now: Timestamp) -> String {

@@ -11,6 +11,7 @@ use super::machine::{
 };
 use super::release;
 use super::spec::SimSpec;
+use super::troubles::Troubles;
 
 const ENDPOINT: &str = "https://10.77.0.10:6443";
 
@@ -150,6 +151,7 @@ fn api(spec: &SimSpec, agenda: &mut Agenda, ca: &str, machines: &[Machine]) -> A
         config_maps: BTreeMap::new(),
         daemon_sets: BTreeMap::new(),
         budgets: Vec::new(),
+        troubles: Troubles::default(),
     };
     for machine in machines {
         api.nodes.insert(machine.name.clone(), node(agenda, machine));

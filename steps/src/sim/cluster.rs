@@ -9,7 +9,7 @@ use kup_core::event::ClusterIdentity;
 use super::access::Access;
 use super::agenda::Chore;
 use super::api::Api;
-use super::{Shared, SimError, pods};
+use super::{Shared, SimError, pods, troubles};
 use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
 
 /// A simulated cluster as kup reaches it.
@@ -59,22 +59,20 @@ impl Cluster for SimCluster {
 
     async fn unready_checks(&self) -> Result<Vec<String>, ClusterError> {
         // A server without etcd still answers this question.
-        self.ask_if(Api::answers, |world| {
-            let etcd = world.api.server().is_none().then(|| "etcd".to_owned());
-            etcd.into_iter().collect()
-        })
+        self.ask_if(Api::answers, |world| troubles::unready_checks(&world.api))
     }
 
     async fn survey(&self) -> ClusterSurvey {
-        ClusterSurvey::empty()
+        let survey = self.ask(|world| troubles::survey(&world.api));
+        survey.unwrap_or_else(|error| ClusterSurvey::unreadable(&error.to_string()))
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {
-        self.ask(|world| world.api.nodes.iter().map(|(name, node)| node.to_node(name)).collect())
+        self.ask(|world| troubles::nodes(&world.api))
     }
 
     async fn node(&self, name: &str) -> Result<Option<Node>, ClusterError> {
-        self.ask(|world| world.api.nodes.get(name).map(|node| node.to_node(name)))
+        self.ask(|world| troubles::node(&world.api, name))
     }
 
     async fn cordon(&self, node: &str, run: &str) -> Result<bool, ClusterError> {
@@ -92,14 +90,14 @@ impl Cluster for SimCluster {
     }
 
     async fn pods_on(&self, node: &str) -> Result<Vec<Pod>, ClusterError> {
-        let mut pods = self.ask(|world| all_pods(&world.api, |name, _| name == node))?;
+        let mut pods = self.ask(|world| pods::all(&world.api, |name, _| name == node))?;
         pods.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         Ok(pods)
     }
 
     async fn system_pods(&self) -> Result<Vec<Pod>, ClusterError> {
         let is_system = |_: &str, namespace: &str| namespace == "kube-system";
-        let mut pods = self.ask(|world| all_pods(&world.api, is_system))?;
+        let mut pods = self.ask(|world| pods::all(&world.api, is_system))?;
         pods.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(pods)
     }
@@ -167,12 +165,4 @@ fn uncordon(api: &mut Api, node: &str, run: &str) -> Option<bool> {
     node.unschedulable = false;
     node.cordoned_by = None;
     Some(true)
-}
-
-/// Returns the pods, mirror pods among them, whose node and namespace are wanted.
-fn all_pods(api: &Api, wanted: impl Fn(&str, &str) -> bool) -> Vec<Pod> {
-    let kept = api.pods.iter().filter(|(_, pod)| wanted(&pod.node, &pod.namespace));
-    let kept = kept.map(|(uid, pod)| pods::to_pod(api, uid, pod));
-    let mirrors = api.nodes.iter().filter(|(name, _)| wanted(name, "kube-system"));
-    kept.chain(mirrors.flat_map(|(name, node)| node.mirror_pods(name))).collect()
 }

@@ -51,6 +51,7 @@ impl SimHost {
             | SimError::Uninhabited { .. }
             | SimError::Invalid(_)
             | SimError::NoSuchNode { .. }
+            | SimError::Answer(_)
             | SimError::NoAnswer => {
                 HostError::Unreachable { address: node.clone(), node, source: error.into() }
             }

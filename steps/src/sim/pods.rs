@@ -6,6 +6,7 @@ use kup_core::clock::Timestamp;
 
 use super::agenda::{Agenda, Chore};
 use super::api::{Api, Budget, SimPod};
+use super::troubles;
 use crate::cluster::{Eviction, Pod};
 
 /// Milliseconds from an accepted eviction until the pod is gone.
@@ -132,6 +133,15 @@ fn loads(api: &Api) -> BTreeMap<String, Load> {
 /// Returns whether a pod counts as ready: its own containers and its node.
 fn is_ready(api: &Api, pod: &SimPod) -> bool {
     pod.ready && !pod.terminating && api.is_ready(&pod.node)
+}
+
+/// Returns the pods, mirror pods among them, whose node and namespace are wanted.
+pub(super) fn all(api: &Api, wanted: impl Fn(&str, &str) -> bool) -> Vec<Pod> {
+    let kept = api.pods.iter().filter(|(_, pod)| wanted(&pod.node, &pod.namespace));
+    let kept = kept.map(|(uid, pod)| to_pod(api, uid, pod));
+    let mirrors = api.nodes.iter().filter(|(name, _)| wanted(name, "kube-system"));
+    let pods = kept.chain(mirrors.flat_map(|(name, node)| node.mirror_pods(name))).collect();
+    troubles::pods(api, pods, |pod| wanted(&pod.node, &pod.namespace))
 }
 
 /// Returns a pod in the port's words.
