@@ -181,6 +181,8 @@ fn survey(name: &str, address: &str, version: Version) -> MachineSurvey {
         cni: vec!["10-calico.conflist".to_owned()],
         api_server: is_master
             .then(|| DirectAnswer { version: version.to_string(), unready: String::new() }),
+        kubelet_process: version.to_string(),
+        ..MachineSurvey::default()
     }
 }
 
