@@ -111,3 +111,6 @@ fn operators_tag(inventory: &Inventory) -> String {
     let text = maps.and_then(|maps| maps.get("kubeadm-config")?.get("ClusterConfiguration"));
     text.and_then(|text| image_tag(text)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

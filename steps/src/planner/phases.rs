@@ -200,3 +200,6 @@ impl Stages<'_> {
         (is_worker && !config.is_empty()).then_some(config)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,11 @@ impl Back<'_> {
         }
     }
 
+    fn has(&self, stage: &Stage, id: &str) -> bool {
+        let id = self.id(id, &stage.target);
+        stage.steps.iter().any(|step| step.id.as_str() == id)
+    }
+
     fn record(&self, id: &str, node: &str) -> Option<(StepId, &StepRecord)> {
         let id: StepId = self.id(id, node).parse().ok()?;
         let record = self.state.step(&id).filter(|record| record.had_effects())?;
@@ -63,16 +68,16 @@ impl Back<'_> {
     pub(super) fn stage(&mut self, stage: &Stage) -> Result<Option<Stage>, RollbackProblem> {
         let node = stage.target.as_str();
         let mut steps = Vec::new();
-        let has =
-            |id: &str| stage.steps.iter().any(|step| step.id.as_str() == format!("{id}.{node}"));
-        if has("kubelet-packages") {
+        if self.has(stage, "kubelet-packages") {
             steps.extend(self.kubelet(node)?);
         }
-        if WRITES_MAPS.into_iter().any(has) {
+        if WRITES_MAPS.into_iter().any(|id| self.has(stage, id)) {
             steps.extend(self.config_maps(node)?);
         }
-        for id in UNDONE.into_iter().filter(|id| has(id)) {
-            steps.extend(self.undo(id, node)?);
+        for id in UNDONE {
+            if self.has(stage, id) {
+                steps.extend(self.undo(id, node)?);
+            }
         }
         let stage = Stage { target: node.to_owned(), skippable: false, steps };
         Ok((!stage.steps.is_empty()).then_some(stage))
