@@ -220,6 +220,8 @@ impl From<PlanProblem> for CliError {
             | PlanProblem::OtherMajor { .. }
             | PlanProblem::Unfinished { .. }
             | PlanProblem::NoRelease { .. }
+            | PlanProblem::EtcdTag { .. }
+            | PlanProblem::NoPhases { .. }
             | PlanProblem::WorkersMustStop { .. }
             | PlanProblem::TooFarBehind { .. }
             | PlanProblem::Kubelet { .. }

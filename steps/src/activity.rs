@@ -4,16 +4,25 @@ use std::sync::Arc;
 
 use kup_core::activity::{Activity, ActivityError, Output, StepContext};
 use kup_core::catalog::Catalog;
-use kup_core::event::ErrorClass;
+use kup_core::event::{ErrorClass, Found};
 
 use crate::cluster::Node;
 use crate::world::{World, cluster_error};
 
+mod call;
 pub(crate) mod config_maps;
 pub mod config_maps_back;
 pub mod cordon;
 pub mod drain;
+pub mod etcd_image_tag;
 pub mod kubeadm;
+pub mod kubeadm_addons;
+pub mod kubeadm_closing;
+pub mod kubeadm_control_plane;
+pub mod kubeadm_etcd;
+pub mod kubeadm_kubelet_config;
+pub mod kubeadm_phase;
+pub mod kubeadm_upload_config;
 pub mod kubelet_files;
 pub mod kubelet_restart;
 mod manifests;
@@ -29,13 +38,21 @@ pub mod verify;
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 13] = [
+    let all: [Arc<dyn Activity>; 21] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(repository::Repository(world())),
         Arc::new(packages::Packages(world())),
         Arc::new(upgrade_plan::UpgradePlan(world())),
         Arc::new(kubeadm::Kubeadm::apply(world())),
         Arc::new(kubeadm::Kubeadm::node(world())),
+        Arc::new(kubeadm_phase::KubeadmPhase(world())),
+        Arc::new(kubeadm_control_plane::KubeadmControlPlane(world())),
+        Arc::new(kubeadm_etcd::KubeadmEtcd(world())),
+        Arc::new(kubeadm_upload_config::KubeadmUploadConfig(world())),
+        Arc::new(kubeadm_kubelet_config::KubeadmKubeletConfig(world())),
+        Arc::new(kubeadm_addons::KubeadmAddons(world())),
+        Arc::new(kubeadm_closing::KubeadmClosing(world())),
+        Arc::new(etcd_image_tag::EtcdImageTag(world())),
         Arc::new(config_maps_back::ConfigMaps(world())),
         Arc::new(cordon::Cordon(world())),
         Arc::new(drain::Drain(world())),
@@ -52,6 +69,17 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
 /// What an undo says that has nothing to do.
 fn nothing_to_undo() -> Result<Output, ActivityError> {
     Ok(Output { summary: "it left nothing that would have to go back".to_owned(), blob: None })
+}
+
+/// An undo is proven when the world is as before.
+fn must_be_before(found: Found) -> Result<(), ActivityError> {
+    match found {
+        Found::Before { .. } => Ok(()),
+        Found::Between { what, .. } | Found::After { what } | Found::Foreign { what } => {
+            let why = format!("the files are not those from before: {what}");
+            Err(ActivityError::permanent(why))
+        }
+    }
 }
 
 /// Returns the note of `prepare`, which is there before any attempt.

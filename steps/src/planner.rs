@@ -11,16 +11,22 @@ use crate::inventory::{Inventory, NodeInventory};
 use crate::release;
 use crate::version::Version;
 
+mod etcd_patch;
+mod kubeadm_options;
+mod phases;
 mod problem;
 mod stages;
 mod standing;
 mod target;
+mod upgrade_config;
 
+pub use kubeadm_options::{Addon, KubeadmOptions};
 pub use problem::PlanProblem;
 use stages::Stages;
 pub(crate) use stages::{step, step_id, verify_stage};
 pub use standing::{Standing, standing};
 pub use target::Target;
+pub use upgrade_config::{InvalidUpgradeConfig, UpgradeConfig};
 
 /// The name of the wave after which `--until control-plane` rests: of the last hop.
 pub const UNTIL_CONTROL_PLANE: &str = "control-plane-kubelets";
@@ -36,8 +42,8 @@ pub struct Options {
     pub max_unavailable: u32,
     /// Where workers stop.
     pub workers: WorkerHops,
-    /// Flags for kubeadm, such as `--ignore-preflight-errors=...`.
-    pub kubeadm_flags: Vec<String>,
+    /// What is said to kubeadm.
+    pub kubeadm: KubeadmOptions,
     /// How to drain.
     pub drain: Drain,
 }
@@ -100,9 +106,14 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     inventory.nodes.iter().try_for_each(check_node)?;
     let first = first_control_plane(inventory, options.first.as_deref())?;
     check_workers(inventory, options, &hops)?;
+    phases::check(options, &hops)?;
     let mut waves: Vec<Wave> = repair(&standing)?.into_iter().collect();
+    let mut before = inventory.version;
     for hop in &hops {
+        let stages = Stages { options, hop };
+        waves.extend(stages.etcd_wave(inventory, first, before)?);
         waves.extend(hop_waves(inventory, options, (first, hop))?);
+        before = hop.target;
     }
     let target = hops.last().map_or(inventory.version, |hop| hop.target);
     let (from, to) = (standing.at.to_string(), target.to_string());
@@ -193,6 +204,10 @@ fn hop_waves(
             workers().map(|node| stages.worker(node)).collect::<Result<_, _>>()?
         }
     };
+    let closing = match stages.has_phases() {
+        true => stages.closing(first, others())?,
+        false => Vec::new(),
+    };
     let wave = |name: &str, max_parallel: u32, stages| Wave {
         name: hop.wave(name),
         hop: hop.number,
@@ -201,6 +216,7 @@ fn hop_waves(
     };
     let mut waves = vec![
         wave("control-plane", 1, static_pods),
+        wave("addons", 1, closing),
         wave(UNTIL_CONTROL_PLANE, 1, kubelets),
         wave("workers", options.max_unavailable, workers),
         wave("verify", 1, vec![stages.verify(inventory)?]),

@@ -159,10 +159,11 @@ pub fn rollback(state: &RunState, present: &Present) -> Result<(Plan, Class), Ro
     check(state, nodes)?;
     not_too_far(state)?;
     same_etcd(state, &present.etcd)?;
-    let mut back = Back { state, emitted: BTreeSet::new() };
+    let mut back = Back { state, hop: 1, emitted: BTreeSet::new() };
     let mut waves = Vec::new();
     for wave in state.plan.waves.iter().rev() {
         let mut stages = Vec::new();
+        back.hop = wave.hop;
         for stage in wave.stages.iter().rev() {
             stages.extend(back.stage(stage)?);
         }
@@ -192,9 +193,8 @@ pub fn rollback(state: &RunState, present: &Present) -> Result<(Plan, Class), Ro
 }
 
 fn class(state: &RunState) -> Class {
-    let live = |id: &StepId| {
-        !id.as_str().starts_with("repository.") && !id.as_str().starts_with("kubeadm-package.")
-    };
+    let not_live = ["repository.", "kubeadm-package.", "kubeadm-preflight.", "upgrade-plan."];
+    let live = |id: &StepId| !not_live.iter().any(|start| id.as_str().contains(start));
     let touched = state.steps.iter().any(|(id, record)| live(id) && record.had_effects());
     if touched { Class::R1 } else { Class::R0 }
 }

@@ -61,6 +61,9 @@ scripts! {
     KUBEADM_APPLY = "kubeadm-apply";
     /// Changes: the same with `kubeadm upgrade node`. Args: pre-image, `control-plane` or `worker`, further flags.
     KUBEADM_NODE = "kubeadm-node";
+    /// Changes: the same with any call of kubeadm, such as one of its phases. Args: pre-image or `-`, `control-plane`, `etcd` or `worker`, what
+    /// kubeadm's configuration file says (may be empty), kubeadm's arguments...
+    KUBEADM_PHASE = "kubeadm-phase";
     /// Changes: reloads systemd's units and restarts the kubelet.
     KUBELET_RESTART = "kubelet-restart";
     /// Changes: puts files of a pre-image back, each in one rename. Args: pre-image, absolute paths...

@@ -176,7 +176,7 @@ fn until_pauses_and_a_resume_finishes() {
     assert_eq!(types.last(), Some(&"RunFinished"));
     assert!(home.must(&format!("history {run} -o yaml")).starts_with("- seq: 1\n"));
     assert!(home.must(&format!("show {run} -o yaml")).contains("status: succeeded"));
-    let log = home.must(&format!("logs {run} --step kubeadm-apply.cp1"));
+    let log = home.must(&format!("logs {run} --step kubeadm-preflight.cp1"));
     assert!(log.contains("to upgrade the cluster version to \"v1.36.2\""), "{log}");
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kup_core::event::Event;
 use kup_core::plan::Plan;
 use kup_steps::inventory::{self, Asking, Inventory, collect};
-use kup_steps::planner::{Drain, Options, Target, WorkerHops, plan};
+use kup_steps::planner::{Drain, KubeadmOptions, Options, Target, WorkerHops, plan};
 use kup_steps::version::Version;
 
 use super::gates;
@@ -79,7 +79,13 @@ fn options(args: &Upgrade, hops: Vec<Version>, n_workers: usize) -> Result<Optio
             true => WorkerHops::Last,
             false => WorkerHops::Every,
         },
-        kubeadm_flags: ignored.map(|names| format!("--ignore-preflight-errors={names}")).collect(),
+        kubeadm: KubeadmOptions {
+            ignore_preflight_errors: ignored
+                .flat_map(|names| names.split(','))
+                .map(str::to_owned)
+                .collect(),
+            ..KubeadmOptions::default()
+        },
         drain: Drain {
             delete_emptydir_data: args.drain.delete_emptydir_data,
             force: args.drain.drain_force,

@@ -2,8 +2,8 @@
 
 use kup_core::clock::Timestamp;
 use kup_core::event::{
-    AttemptEnded, AttemptResult, Event, Found, GateIgnored, OperatorDecided, OperatorDecision, Outcome,
-    PauseReason, RollbackStarted, RunStarted, Settlement, Verdict,
+    AttemptEnded, AttemptResult, Event, Found, GateIgnored, OperatorDecided, OperatorDecision,
+    Outcome, PauseReason, RollbackStarted, RunStarted, Settlement, Verdict,
 };
 
 /// Returns the event's name and what it says.

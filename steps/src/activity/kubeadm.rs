@@ -6,21 +6,19 @@
 //! manifests and kubelet files of the pre-image; the ConfigMaps are a step of their own. Certificates stay: the renewed ones are under the same CA.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use kup_core::activity::{
     Activity, ActivityError, EffectClass, Output, Prepared, Proof, StepContext, UndoClass,
 };
 use kup_core::event::{Found, Settlement};
 
-use super::{config_maps, manifests, others, pre_image};
+use super::{call, config_maps, kubelet_files, manifests, pre_image};
 use crate::attempt;
 use crate::facts::{ControlPlaneState, KubeletState};
-use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, RESTORE_FILES, Script};
-use crate::world::{World, host_error};
-
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, KUBEADM_PHASE, RESTORE_FILES, Script};
+use crate::world::World;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Command {
@@ -28,7 +26,8 @@ enum Command {
     Node,
 }
 
-/// The activities `kubeadm-apply` and `kubeadm-node`. Parameters: `version`, `role` (`control-plane` or `worker`), `flags`.
+/// The activities `kubeadm-apply` and `kubeadm-node`. Parameters: `version`, `role` (`control-plane` or `worker`), `flags`; `config` where
+/// kubeadm gets a file, and `again` where somebody else may have begun.
 pub struct Kubeadm {
     world: Arc<World>,
     command: Command,
@@ -47,23 +46,9 @@ impl Kubeadm {
         Self { world, command: Command::Node }
     }
 
-    async fn read(
-        &self,
-        cx: &StepContext,
-    ) -> Result<(ControlPlaneState, KubeletState), ActivityError> {
-        let host = self.world.host(&cx.target).await?;
-        let control_plane = ControlPlaneState::read(host).await.map_err(|e| host_error(&e))?;
-        let kubelet = KubeletState::read(host).await.map_err(|e| host_error(&e))?;
-        Ok((control_plane, kubelet))
-    }
-
-    async fn config_is_at(&self, version: &str) -> Result<bool, ActivityError> {
-        Ok(config_maps::cluster_version(self.world.cluster().await?).await? == version)
-    }
-
     /// A worker shows no mark of `kubeadm upgrade node` but a changed kubelet configuration.
     fn observe_worker(cx: &StepContext, kubelet: &KubeletState) -> Found {
-        let changed = kubelet_changed(cx, kubelet);
+        let changed = kubelet_files::are_changed(cx, kubelet);
         match (cx.step.undo_of.is_some(), changed) {
             (true, true) => {
                 Found::After { what: "the kubelet's files are not those from before".to_owned() }
@@ -80,64 +65,48 @@ impl Kubeadm {
         (state, kubelet): (&ControlPlaneState, &KubeletState),
     ) -> Result<Found, ActivityError> {
         if cx.step.undo_of.is_some() {
-            return Ok(manifests::compare_for_undo(cx, state, kubelet_changed(cx, kubelet)));
+            return Ok(manifests::compare_for_undo(
+                cx,
+                state,
+                kubelet_files::are_changed(cx, kubelet),
+            ));
         }
-        let found = manifests::compare(cx, state, cx.param("version")?);
+        let version = cx.param("version")?;
+        let found = call::doubted(cx, manifests::compare(cx, state, version));
         let Found::After { what } = found else { return Ok(found) };
-        if cx.attempt > 0 {
-            let what = format!(
-                "{what}; how the last attempt ended is not known, so kubeadm may have more to do"
-            );
-            return Ok(Found::Between { what, repairable: true });
-        }
         let whole =
-            self.command == Command::Node || self.config_is_at(cx.param("version")?).await?;
+            self.command == Command::Node || call::config_is_at(&self.world, version).await?;
         let what =
             if whole { what } else { format!("{what}; kubeadm-config is not at the version yet") };
         Ok(if whole { Found::After { what } } else { Found::Between { what, repairable: true } })
     }
 
-    /// `upgrade node` takes the version from `kubeadm-config`: an old one would render the old version and report success.
-    async fn must_be_configured(&self, cx: &StepContext) -> Result<(), ActivityError> {
-        let version = cx.param("version")?;
-        let is_undo = cx.step.undo_of.is_some();
-        if is_undo || self.command == Command::Apply || self.config_is_at(version).await? {
-            return Ok(());
-        }
-        Err(ActivityError::permanent(format!(
-            "kubeadm-config is not at {version}, so `kubeadm upgrade node` would upgrade {} to something else",
-            cx.target
-        )))
-    }
-
-    /// What runs or has ended there is taken over, whatever the API says or does not say by now. Before a start the other control
-    /// planes must serve and `kubeadm-config` must be right; but a node that is half done is repaired also while no API answers: it may
-    /// be the reason, and the script waits for the API before it calls kubeadm.
+    /// What runs or has ended there is taken over. A worker takes nothing away from the others, so it does not wait for them.
     async fn may_begin(&self, cx: &StepContext) -> Result<(), ActivityError> {
-        let status = attempt::settle(cx, self.world.host(&cx.target).await?).await;
-        if status.map_err(ActivityError::as_unclear)? != Settlement::NotStarted {
+        if call::has_begun(cx, self.world.host(&cx.target).await?).await? {
             return Ok(());
         }
         let mut is_whole = true;
         if cx.param("role")? == "control-plane" {
-            let (state, kubelet) = self.read(cx).await.map_err(ActivityError::as_unclear)?;
+            let (state, kubelet) =
+                call::read(cx, &self.world).await.map_err(ActivityError::as_unclear)?;
             let found = manifests::compare(cx, &state, cx.param("version")?);
             is_whole = matches!(found, Found::Before { .. }) && kubelet.active == "active";
-            others::wait_for(cx, &self.world, is_whole).await?;
+            call::others_serve(cx, &self.world, is_whole).await?;
         }
-        let until = cx.clock.now().plus(others::PATIENCE);
-        while let Err(error) = self.must_be_configured(cx).await {
-            match super::passes(&error) {
-                false => return Err(error),
-                true if !is_whole => break,
-                true => others::pause(cx, until, &error.message).await?,
-            }
+        if self.command == Command::Node && cx.step.undo_of.is_none() {
+            call::wait_for_config(cx, &self.world, is_whole).await?;
         }
         Ok(())
     }
 
     fn script(&self, cx: &StepContext) -> Result<Script, ActivityError> {
         let mut args = vec![pre_image::path(cx)?.to_owned()];
+        if let Some(config) = cx.step.params.get("config") {
+            args.extend(["worker", config.as_str(), "upgrade", "node"].map(str::to_owned));
+            args.extend(super::flags(cx)?);
+            return Ok(Script::new(KUBEADM_PHASE, args));
+        }
         let (script, second) = match self.command {
             Command::Apply => (KUBEADM_APPLY, cx.param("version")?),
             Command::Node => (KUBEADM_NODE, cx.param("role")?),
@@ -149,7 +118,7 @@ impl Kubeadm {
 
     async fn prove(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
         let version = cx.param("version")?;
-        let (state, kubelet) = self.read(cx).await?;
+        let (state, kubelet) = call::read(cx, &self.world).await?;
         let left = manifests::hashes(&state, &kubelet);
         if cx.param("role")? == "worker" {
             let evidence = "`kubeadm upgrade node` reported success".to_owned();
@@ -166,7 +135,7 @@ impl Kubeadm {
         let Some(evidence) = manifests::running(cluster, &cx.target, version).await? else {
             return Ok(None);
         };
-        let at_version = self.config_is_at(version).await?;
+        let at_version = call::config_is_at(&self.world, version).await?;
         let mut left = left;
         if self.command == Command::Apply {
             left.extend(config_maps::left(cluster).await?);
@@ -174,56 +143,17 @@ impl Kubeadm {
         Ok(at_version.then_some(Proof { evidence, left }))
     }
 
-    /// While the API server restarts, not to get an answer is part of the picture.
-    async fn wait_for_proof(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        let until = cx.clock.now().plus(cx.step.policy.timeout());
-        loop {
-            let seen = match cx.step.undo_of {
-                None => self.prove(cx).await,
-                Some(_) => self.prove_undo(cx).await,
-            };
-            let is_late = cx.clock.now() > until;
-            match seen {
-                Ok(Some(proof)) => return Ok(proof),
-                Err(error) if is_late || !super::passes(&error) => return Err(error.as_permanent()),
-                Ok(None) if is_late => {
-                    let why = format!(
-                        "the control plane of {} does not run the images that it should",
-                        cx.target
-                    );
-                    return Err(ActivityError::permanent(why));
-                }
-                Ok(None) => cx.say("waiting for the control plane's pods"),
-                Err(error) => cx.say(&error.message),
-            }
-            cx.clock.sleep(PAUSE).await;
-        }
-    }
-
     /// The files must be back, and on a control plane the pods of the old images must be up before the next node is touched.
     async fn prove_undo(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
-        let what = match self.observe(cx).await? {
-            Found::Before { what } => what,
-            Found::Between { what, .. } | Found::After { what } | Found::Foreign { what } => {
-                return Err(ActivityError::permanent(format!(
-                    "the files are not those from before: {what}"
-                )));
-            }
-        };
+        super::must_be_before(self.observe(cx).await?)?;
         if cx.param("role")? == "worker" {
-            return Ok(Some(Proof::from(what)));
+            return Ok(Some(Proof::from("the kubelet's files are those from before".to_owned())));
         }
         let image = cx.note("image:kube-apiserver").unwrap_or_default();
         let old = image.rsplit_once(':').map(|(_, tag)| tag).unwrap_or_default();
         let cluster = self.world.cluster().await?;
         Ok(manifests::running(cluster, &cx.target, old).await?.map(Proof::from))
     }
-}
-
-fn kubelet_changed(cx: &StepContext, kubelet: &KubeletState) -> bool {
-    let differs = |name, now: &str| cx.note(name).is_some_and(|before| before != now);
-    differs("kubelet:config", kubelet.config_hash())
-        || differs("kubelet:flags", kubelet.flags_hash())
 }
 
 #[async_trait]
@@ -248,7 +178,7 @@ impl Activity for Kubeadm {
     }
 
     async fn observe(&self, cx: &StepContext) -> Result<Found, ActivityError> {
-        let (state, kubelet) = self.read(cx).await?;
+        let (state, kubelet) = call::read(cx, &self.world).await?;
         if cx.param("role")? == "worker" {
             return Ok(Self::observe_worker(cx, &kubelet));
         }
@@ -256,11 +186,7 @@ impl Activity for Kubeadm {
     }
 
     async fn prepare(&self, cx: &StepContext) -> Result<Prepared, ActivityError> {
-        let host = self.world.host(&cx.target).await?;
-        let (state, kubelet) = self.read(cx).await?;
-        let mut taken =
-            pre_image::take(cx, host, &pre_image::OF_KUBEADM.map(str::to_owned)).await?;
-        taken.notes.extend(manifests::hashes(&state, &kubelet));
+        let mut taken = pre_image::of_kubeadm(cx, &self.world).await?;
         if self.command == Command::Apply {
             let cluster = self.world.cluster().await?;
             taken.backups.push(config_maps::take(cx, cluster).await?);
@@ -279,7 +205,8 @@ impl Activity for Kubeadm {
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        self.wait_for_proof(cx).await
+        let lacks = "its control plane does not run the images that it should";
+        call::proven(cx, lacks, || self.prove(cx).boxed()).await
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
@@ -294,6 +221,7 @@ impl Activity for Kubeadm {
     }
 
     async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        self.wait_for_proof(cx).await
+        let lacks = "its control plane does not run the images from before";
+        call::proven(cx, lacks, || self.prove_undo(cx).boxed()).await
     }
 }

@@ -20,6 +20,13 @@ use crate::world::{World, host_error};
 /// the files shall have), `left` (hashes that the upgrade left).
 pub struct KubeletFiles(pub Arc<World>);
 
+/// Whether the kubelet's files are not those that `prepare` noted.
+pub(super) fn are_changed(cx: &StepContext, kubelet: &KubeletState) -> bool {
+    let differs = |name, now: &str| cx.note(name).is_some_and(|before| before != now);
+    differs("kubelet:config", kubelet.config_hash())
+        || differs("kubelet:flags", kubelet.flags_hash())
+}
+
 #[async_trait]
 impl Activity for KubeletFiles {
     fn name(&self) -> &'static str {

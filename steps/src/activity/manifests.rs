@@ -16,7 +16,13 @@ const ALL: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "ku
 
 /// Returns the manifests' paths.
 pub(super) fn paths() -> Vec<String> {
-    ALL.iter().map(|component| format!("/etc/kubernetes/manifests/{component}.yaml")).collect()
+    paths_of(&ALL)
+}
+
+/// Returns the paths of some components' manifests.
+pub(super) fn paths_of(components: &[&str]) -> Vec<String> {
+    let path = |component: &&str| format!("/etc/kubernetes/manifests/{component}.yaml");
+    components.iter().map(path).collect()
 }
 
 /// Returns the notes by which a later look tells what was before, or what was left.
@@ -29,7 +35,8 @@ pub(super) fn hashes(state: &ControlPlaneState, kubelet: &KubeletState) -> Vec<(
     notes
 }
 
-fn is_at(image: &str, version: &str) -> bool {
+/// Whether an image has this tag.
+pub(super) fn is_at(image: &str, version: &str) -> bool {
     image.rsplit_once(':').is_some_and(|(_, tag)| tag == version)
 }
 
@@ -45,23 +52,34 @@ fn describe(state: &ControlPlaneState) -> String {
         .join(", ")
 }
 
-/// Says how far the manifests of a control plane are on their way to `version`.
-pub(super) fn compare(cx: &StepContext, state: &ControlPlaneState, version: &str) -> Found {
+/// Says what an interrupted kubeadm has left: a key without its certificate, or a manifest that is missing.
+pub(super) fn damage(cx: &StepContext, state: &ControlPlaneState) -> Option<String> {
     let what = describe(state);
     let broken = state.broken_pairs();
     if !broken.is_empty() {
-        let what = format!("{what}; key and certificate differ: {}", broken.join(", "));
-        return Found::Between { what, repairable: true };
+        return Some(format!("{what}; key and certificate differ: {}", broken.join(", ")));
     }
     let lost_etcd =
         state.image("etcd").is_empty() && cx.note("image:etcd").is_some_and(|was| !was.is_empty());
-    if lost_etcd || VERSIONED.iter().any(|c| state.image(c).is_empty()) {
-        return match cx.prepared.is_some() {
-            true => Found::Between { what, repairable: true },
-            false => {
-                Found::Foreign { what: format!("{what}; an upgrade by hand was interrupted here") }
-            }
-        };
+    (lost_etcd || VERSIONED.iter().any(|c| state.image(c).is_empty())).then_some(what)
+}
+
+/// Returns the components whose manifests are not those that `prepare` noted.
+pub(super) fn changed(cx: &StepContext, state: &ControlPlaneState) -> Vec<&'static str> {
+    let note = |c: &str| cx.note(&format!("manifest:{c}")).unwrap_or_default().to_owned();
+    ALL.into_iter().filter(|c| note(c) != state.manifest(c)).collect()
+}
+
+/// Says how far the manifests of a control plane are on their way to `version`.
+pub(super) fn compare(cx: &StepContext, state: &ControlPlaneState, version: &str) -> Found {
+    let what = describe(state);
+    match damage(cx, state) {
+        Some(what) if state.broken_pairs().is_empty() && cx.prepared.is_none() => {
+            let what = format!("{what}; an upgrade by hand was interrupted here");
+            return Found::Foreign { what };
+        }
+        Some(what) => return Found::Between { what, repairable: true },
+        None => {}
     }
     let at_target = VERSIONED.iter().filter(|c| is_at(state.image(c), version)).count();
     if at_target == VERSIONED.len() {
@@ -88,8 +106,22 @@ pub(super) fn compare_for_undo(
     state: &ControlPlaneState,
     kubelet_changed: bool,
 ) -> Found {
+    let changed = changed(cx, state);
+    back(cx, state, (changed, kubelet_changed))
+}
+
+/// The same for etcd alone.
+pub(super) fn compare_etcd_for_undo(cx: &StepContext, state: &ControlPlaneState) -> Found {
+    let changed = changed(cx, state).into_iter().filter(|component| *component == "etcd");
+    back(cx, state, (changed.collect(), false))
+}
+
+fn back(
+    cx: &StepContext,
+    state: &ControlPlaneState,
+    (changed, kubelet_changed): (Vec<&str>, bool),
+) -> Found {
     let what = describe(state);
-    let note = |c: &str| cx.note(&format!("manifest:{c}")).unwrap_or_default().to_owned();
     let left = |c: &str| {
         let key = format!("manifest:{c}");
         cx.left.iter().find(|(name, _)| *name == key).map(|(_, hash)| hash.clone())
@@ -100,7 +132,6 @@ pub(super) fn compare_for_undo(
             format!("{what}; etcd was at {} and an older minor does not read its data now", etcd.0);
         return Found::Foreign { what };
     }
-    let changed: Vec<&str> = ALL.into_iter().filter(|c| note(c) != state.manifest(c)).collect();
     if changed.is_empty() && !kubelet_changed {
         return Found::Before { what };
     }
@@ -137,4 +168,20 @@ fn is_up(pod: &Pod, node: &str, component: &str, version: &str) -> bool {
         && pod.phase == "Running"
         && (pod.ready || component != "kube-apiserver")
         && pod.images.iter().any(|image| is_at(image, version))
+}
+
+/// Returns the evidence that etcd of a node runs an image and serves; `None` while it does not yet.
+pub(super) async fn etcd_runs(
+    cluster: &dyn Cluster,
+    node: &str,
+    image: &str,
+) -> Result<Option<String>, ActivityError> {
+    if !cluster.unready_checks().await.map_err(|e| cluster_error(&e))?.is_empty() {
+        return Ok(None);
+    }
+    let pods = cluster.system_pods().await.map_err(|e| cluster_error(&e))?;
+    let is_member = |pod: &&Pod| pod.node == node && pod.name == format!("etcd-{node}");
+    let up = |pod: &Pod| pod.ready && pod.images.iter().any(|it| it == image);
+    let runs = pods.iter().find(is_member).is_some_and(up);
+    Ok(runs.then(|| format!("etcd of {node} runs {image} and is ready")))
 }

@@ -4,9 +4,10 @@
 use kup_core::activity::{ActivityError, Prepared, StepContext};
 use kup_core::event::Backup;
 
+use super::{call, manifests};
 use crate::host::Host;
 use crate::script::{READ_FILES, Script};
-use crate::world::host_error;
+use crate::world::{World, host_error};
 
 const NOTE: &str = "pre-image";
 /// The kubelet's files that kubeadm writes.
@@ -53,6 +54,15 @@ pub(super) async fn take(
     let what = format!("{} of {}", paths.join(" "), cx.target);
     let notes = vec![(NOTE.to_owned(), on_node)];
     Ok(Prepared { notes, backups: vec![Backup { what, blob, size }] })
+}
+
+/// Copies all that kubeadm writes on a node, and notes what was there.
+pub(super) async fn of_kubeadm(cx: &StepContext, world: &World) -> Result<Prepared, ActivityError> {
+    let (state, kubelet) = call::read(cx, world).await?;
+    let host = world.host(&cx.target).await?;
+    let mut taken = take(cx, host, &OF_KUBEADM.map(str::to_owned)).await?;
+    taken.notes.extend(manifests::hashes(&state, &kubelet));
+    Ok(taken)
 }
 
 /// Returns the place of the pre-image on the node.

@@ -195,6 +195,7 @@ mod tests {
     fn scripts_that_share_a_text_share_it_word_for_word() {
         let apply = include_str!("../node/kubeadm-apply.sh");
         let node = include_str!("../node/kubeadm-node.sh");
+        let phase = include_str!("../node/kubeadm-phase.sh");
         let control_plane = include_str!("../node/control-plane.sh");
         let packages = include_str!("../node/packages.sh");
         let (install, downgrade) =
@@ -204,6 +205,8 @@ mod tests {
         assert_eq!(shared(apply, "key pairs"), shared(node, "key pairs"));
         assert_eq!(shared(apply, "key pairs"), shared(control_plane, "key pairs"));
         assert_eq!(shared(apply, "putting back"), shared(node, "putting back"));
+        assert_eq!(shared(apply, "key pairs"), shared(phase, "key pairs"));
+        assert_eq!(shared(apply, "putting back"), shared(phase, "putting back"));
         assert_eq!(shared(install, "one exact"), shared(downgrade, "one exact"));
         assert_eq!(shared(packages, "the Kubernetes"), shared(offers, "the Kubernetes"));
         assert_eq!(shared(packages, "the Kubernetes"), shared(repository, "the Kubernetes"));

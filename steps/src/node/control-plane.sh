@@ -8,7 +8,7 @@
 #   kubeadm_running=yes|no
 set -eu
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# --- key pairs (the same text in control-plane, kubeadm-apply and kubeadm-node)
+# --- key pairs (the same text in control-plane, kubeadm-apply, kubeadm-node and kubeadm-phase)
 embedded() { sed -n "s/^ *$2: *//p" "$1" | head -n 1 | tr -d '"' | base64 -d 2>/dev/null; }
 
 public_of_certificate() {

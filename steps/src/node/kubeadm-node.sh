@@ -2,7 +2,7 @@
 # because kubeadm would take it for a worker. Args: $1 pre-image (tar), $2 control-plane|worker, further: flags for kubeadm
 set -eu
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# --- key pairs (the same text in control-plane, kubeadm-apply and kubeadm-node)
+# --- key pairs (the same text in control-plane, kubeadm-apply, kubeadm-node and kubeadm-phase)
 embedded() { sed -n "s/^ *$2: *//p" "$1" | head -n 1 | tr -d '"' | base64 -d 2>/dev/null; }
 
 public_of_certificate() {
@@ -44,7 +44,7 @@ pairs() {
 }
 # ---
 
-# --- putting back (the same text in kubeadm-apply and kubeadm-node)
+# --- putting back (the same text in kubeadm-apply, kubeadm-node and kubeadm-phase)
 umask 077
 room=
 clean() { if [ -n "$room" ]; then rm -rf "$room"; fi; }

@@ -49,6 +49,24 @@ pub enum PlanProblem {
         /// Why, where it is known.
         why: String,
     },
+    /// The etcd that an operator names is too old for the minor that follows.
+    #[error(
+        "etcd {tag} is too old: the next minor asks for {least}; name another --etcd-image-tag"
+    )]
+    EtcdTag {
+        /// The image tag named.
+        tag: String,
+        /// The least version.
+        least: String,
+    },
+    /// An older kubeadm cannot be told this.
+    #[error("{option} needs the phases of kubeadm 1.32 or newer, and {target} is on the way")]
+    NoPhases {
+        /// The option.
+        option: String,
+        /// A release on the way that is too old.
+        target: Version,
+    },
     /// Workers cannot leave out a minor in which `kubeadm upgrade node` migrates them.
     #[error("workers cannot skip v1.{minor}: in it {why}; leave --workers-skip-hops away")]
     WorkersMustStop {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kup_core::id::StepId;
 use kup_core::plan::{Policy, Stage, StepSpec};
 
+use super::kubeadm_options::Verb;
 use super::{Drain, Hop, Options, PlanProblem, WorkerHops};
 use crate::inventory::{Inventory, NodeInventory};
 
@@ -38,7 +39,7 @@ pub(super) struct Stages<'a> {
 
 impl Stages<'_> {
     /// Puts the steps of a node together, and gives them the ids of this hop.
-    fn stage(
+    pub(super) fn stage(
         &self,
         target: &str,
         skippable: bool,
@@ -52,18 +53,26 @@ impl Stages<'_> {
 
     pub(super) fn first(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
         let (name, version) = (&node.node.name, self.hop.target.to_string());
-        let flags = self.options.kubeadm_flags.join("\n");
+        let flags = self.options.kubeadm.plan_flags().join("\n");
         let mut steps = self.kubeadm_package(node)?;
         let title = format!("read `kubeadm upgrade plan {version}` for manual work");
         let params = [("version", version.clone()), ("flags", flags)];
         steps.push(step("upgrade-plan", name, (title, 5), &params)?);
-        steps.push(self.kubeadm("kubeadm-apply", node, "control-plane")?);
+        if self.has_phases() {
+            steps.extend(self.first_phases(node)?);
+        } else {
+            steps.push(self.kubeadm("kubeadm-apply", node, "control-plane")?);
+        }
         self.stage(&node.node.name, false, steps)
     }
 
     pub(super) fn control_plane(&self, node: &NodeInventory) -> Result<Stage, PlanProblem> {
         let mut steps = self.kubeadm_package(node)?;
-        steps.push(self.kubeadm("kubeadm-node", node, "control-plane")?);
+        if self.has_phases() {
+            steps.extend(self.other_phases(node)?);
+        } else {
+            steps.push(self.kubeadm("kubeadm-node", node, "control-plane")?);
+        }
         self.stage(&node.node.name, false, steps)
     }
 
@@ -96,8 +105,13 @@ impl Stages<'_> {
             "kubeadm-apply" => format!("kubeadm upgrade apply {version}"),
             _ => format!("kubeadm upgrade node, to {version}"),
         };
-        let flags = self.options.kubeadm_flags.join("\n");
-        let params = [("version", version), ("role", role.to_owned()), ("flags", flags)];
+        let verb = if activity == "kubeadm-apply" { Verb::Apply } else { Verb::Node };
+        let flags = self.kubeadm_flags(verb).join("\n");
+        let mut params = vec![("version", version), ("role", role.to_owned()), ("flags", flags)];
+        if let Some(config) = self.worker_config(verb) {
+            params.push(("config", config));
+        }
+        params.extend(self.again());
         let mut step = step(activity, &node.node.name, (title, 25), &params)?;
         step.policy.max_attempts = 2;
         Ok(step)

@@ -11,15 +11,55 @@ use crate::activity::config_maps;
 use crate::cluster::Node;
 use crate::planner::{step, step_id};
 
+/// The steps that write the ConfigMaps that a step of its own puts back.
+const WRITES_MAPS: [&str; 2] = ["kubeadm-apply", "kubeadm-upload-config"];
+/// The steps that write the kubelet's files; each has them in its pre-image.
+const WRITES_KUBELET_FILES: [&str; 3] = ["kubeadm-apply", "kubeadm-node", "kubeadm-kubelet-config"];
+/// The last steps that may have written them, the very last first.
+const LEAVES_KUBELET_FILES: [&str; 5] = [
+    "kubeadm-closing",
+    "kubeadm-post-upgrade",
+    "kubeadm-kubelet-config",
+    "kubeadm-apply",
+    "kubeadm-node",
+];
+/// The steps that are undone each for itself, in this order.
+const UNDONE: [&str; 9] = [
+    "kubeadm-kubelet-config",
+    "kubeadm-etcd",
+    "kubeadm-control-plane",
+    "kubeadm-apply",
+    "kubeadm-node",
+    "etcd-patch",
+    "etcd-image-tag",
+    "repository",
+    "kubeadm-package",
+];
+
 pub(super) struct Back<'a> {
     pub(super) state: &'a RunState,
+    /// The hop whose steps are looked at.
+    pub(super) hop: u32,
     /// Forward steps that have their undo already.
     pub(super) emitted: BTreeSet<StepId>,
 }
 
 impl Back<'_> {
-    fn record(&self, id: &str) -> Option<(StepId, &StepRecord)> {
-        let id: StepId = id.parse().ok()?;
+    /// Returns the id that a step has in this hop.
+    fn id(&self, id: &str, node: &str) -> String {
+        match self.hop {
+            1 => format!("{id}.{node}"),
+            hop => format!("hop{hop}.{id}.{node}"),
+        }
+    }
+
+    fn has(&self, stage: &Stage, id: &str) -> bool {
+        let id = self.id(id, &stage.target);
+        stage.steps.iter().any(|step| step.id.as_str() == id)
+    }
+
+    fn record(&self, id: &str, node: &str) -> Option<(StepId, &StepRecord)> {
+        let id: StepId = self.id(id, node).parse().ok()?;
         let record = self.state.step(&id).filter(|record| record.had_effects())?;
         Some((id, record))
     }
@@ -28,21 +68,16 @@ impl Back<'_> {
     pub(super) fn stage(&mut self, stage: &Stage) -> Result<Option<Stage>, RollbackProblem> {
         let node = stage.target.as_str();
         let mut steps = Vec::new();
-        let has = |activity: &str| {
-            stage.steps.iter().any(|step| step.id.as_str() == format!("{activity}.{node}"))
-        };
-        if has("kubelet-packages") {
+        if self.has(stage, "kubelet-packages") {
             steps.extend(self.kubelet(node)?);
         }
-        if has("kubeadm-apply") {
+        if WRITES_MAPS.into_iter().any(|id| self.has(stage, id)) {
             steps.extend(self.config_maps(node)?);
         }
-        let kubeadm = ["kubeadm-apply", "kubeadm-node"].into_iter().find(|activity| has(activity));
-        for activity in kubeadm
-            .into_iter()
-            .chain(["repository", "kubeadm-package"].into_iter().filter(|a| has(a)))
-        {
-            steps.extend(self.undo(activity, node)?);
+        for id in UNDONE {
+            if self.has(stage, id) {
+                steps.extend(self.undo(id, node)?);
+            }
         }
         let stage = Stage { target: node.to_owned(), skippable: false, steps };
         Ok((!stage.steps.is_empty()).then_some(stage))
@@ -50,9 +85,8 @@ impl Back<'_> {
 
     /// ConfigMaps go back while the API server still answers.
     fn config_maps(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
-        let Some((id, record)) = self.record(&format!("kubeadm-apply.{node}")) else {
-            return Ok(None);
-        };
+        let written = WRITES_MAPS.iter().find_map(|id| self.record(id, node));
+        let Some((id, record)) = written else { return Ok(None) };
         let backups = record.prepared.iter().flat_map(|prepared| &prepared.backups);
         let kept = backups.into_iter().find(|backup| backup.what == config_maps::WHAT);
         let kept = kept.ok_or(RollbackProblem::NoBackup(id))?;
@@ -60,8 +94,8 @@ impl Back<'_> {
         self.plain("config-maps", node, &params).map(Some)
     }
 
-    fn undo(&mut self, activity: &str, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
-        let Some((of, record)) = self.record(&format!("{activity}.{node}")) else {
+    fn undo(&mut self, id: &str, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
+        let Some((of, record)) = self.record(id, node) else {
             return Ok(None);
         };
         if record.prepared.is_none() {
@@ -81,15 +115,15 @@ impl Back<'_> {
 
     fn kubelet(&mut self, node: &str) -> Result<Vec<StepSpec>, RollbackProblem> {
         let mut steps = Vec::new();
-        let cordoned = self.record(&format!("cordon.{node}")).is_some();
-        let Some((_, packages)) = self.record(&format!("kubelet-packages.{node}")) else {
+        let cordoned = self.record("cordon", node).is_some();
+        let Some((_, packages)) = self.record("kubelet-packages", node) else {
             if cordoned {
                 steps.push(self.plain("uncordon", node, &[])?);
             }
             return Ok(steps);
         };
         let old = old_version(packages).unwrap_or_else(|| self.state.plan.from.clone());
-        let drain = self.state.plan.find(&step_id(&format!("drain.{node}"), node)?);
+        let drain = self.state.plan.find(&step_id(&self.id("drain", node), node)?);
         let drain = drain.map(|(_, step)| step.clone());
         steps.push(self.plain("cordon", node, &[])?);
         if let Some(drain) = drain {
@@ -104,10 +138,8 @@ impl Back<'_> {
     }
 
     fn kubelet_files(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
-        let kubeadm = ["kubeadm-apply", "kubeadm-node"]
-            .iter()
-            .find_map(|a| self.record(&format!("{a}.{node}")));
-        let Some((id, record)) = kubeadm else { return Ok(None) };
+        let written = WRITES_KUBELET_FILES.iter().find_map(|id| self.record(id, node));
+        let Some((id, record)) = written else { return Ok(None) };
         let notes: BTreeMap<&str, &str> = record
             .prepared
             .iter()
@@ -121,7 +153,9 @@ impl Back<'_> {
         else {
             return Err(RollbackProblem::NoBackup(id));
         };
-        let left = left(record, "kubelet:");
+        let records = LEAVES_KUBELET_FILES.iter().filter_map(|id| self.record(id, node));
+        let mut left = records.map(|(_, record)| left(record, "kubelet:"));
+        let left = left.find(|left| !left.is_empty()).unwrap_or_default();
         let params = [("pre-image", kept), ("config", config), ("flags", flags), ("left", left)];
         self.plain("kubelet-files", node, &params).map(Some)
     }
@@ -141,16 +175,18 @@ impl Back<'_> {
             other => other.to_owned(),
         };
         let mut step = step(activity, node, (title, 5), params)?;
-        step.id = step_id(&format!("rollback.{}", step.id), node)?;
+        step.id = step_id(&format!("rollback.{}", self.id(activity, node)), node)?;
         Ok(step)
     }
 
     /// The version a kubelet has when the rollback is through: the one before the run where the run replaced it, else what it has now.
     pub(super) fn old_kubelet(&self, node: &Node) -> String {
-        let replaced = self.record(&format!("kubelet-packages.{}", node.name));
-        replaced
-            .and_then(|(_, record)| old_version(record))
-            .unwrap_or_else(|| node.kubelet_version.clone())
+        let last = self.state.plan.waves.iter().map(|wave| wave.hop).max().unwrap_or(1);
+        let replaced = (1..=last).find_map(|hop| {
+            let there = Back { state: self.state, hop, emitted: BTreeSet::new() };
+            there.record("kubelet-packages", &node.name).and_then(|(_, record)| old_version(record))
+        });
+        replaced.unwrap_or_else(|| node.kubelet_version.clone())
     }
 }
 

@@ -163,7 +163,8 @@ fn control_plane(machine: &Machine) -> String {
     for (name, matches) in pairs(machine) {
         lines.add(&format!("pair:{name}"), if matches { "ok" } else { "mismatch" });
     }
-    let kubeadm = machine.is_running(&[script::KUBEADM_APPLY.0, script::KUBEADM_NODE.0]);
+    let scripts = [script::KUBEADM_APPLY.0, script::KUBEADM_NODE.0, script::KUBEADM_PHASE.0];
+    let kubeadm = machine.is_running(&scripts);
     lines.add("kubeadm_running", yes_no(kubeadm));
     lines.0
 }

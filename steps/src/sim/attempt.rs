@@ -103,6 +103,8 @@ fn acts(script: &Script) -> Option<Vec<Act>> {
         Some(kubeadm::apply(args))
     } else if name == script::KUBEADM_NODE.0 {
         Some(kubeadm::node(args))
+    } else if name == script::KUBEADM_PHASE.0 {
+        Some(kubeadm::phase(args))
     } else if name == script::KUBELET_RESTART.0 {
         Some(kubelet::restart())
     } else if name == script::RESTORE_FILES.0 {

@@ -1,5 +1,7 @@
-//! `kubeadm upgrade apply` and `kubeadm upgrade node` on a simulated machine, inside kup's scripts around them.
-//! It refuses what kubeadm refuses, and it is blind where kubeadm is: without kube-apiserver.yaml it takes a control plane for a worker.
+//! kubeadm on a simulated machine, inside kup's scripts around it: `upgrade apply` and `upgrade node`, whole or phase by phase, with the words of
+//! kubeadm 1.36. It refuses what kubeadm refuses, and it is blind where kubeadm is: without kube-apiserver.yaml it takes a control plane for a worker.
+//!
+//! `line` reads a command line, `phases` knows what each phase does; here are the acts that these become.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +10,14 @@ use super::addons;
 use super::api::COMPONENTS;
 use super::files::FileAct;
 use super::machine::{KUBELET_CONFIG, Machine, manifest_path};
-use super::policy;
 use super::release;
-use super::staticpods::StaticPodAct;
 use crate::version::Version;
+
+mod line;
+mod phases;
+
+pub(super) use line::Line;
+pub(super) use phases::Phase;
 
 /// How often the scripts look for an API server, every fifth of a second: two minutes.
 const API_LOOKS: u32 = 600;
@@ -24,12 +30,18 @@ pub(super) enum KubeadmAct {
     WaitForApi {
         left: u32,
     },
-    Apply {
-        version: String,
-        flags: Vec<String>,
+    /// Reads its command line and the cluster's configuration.
+    Begin {
+        line: Line,
     },
-    Node {
-        flags: Vec<String>,
+    /// Begins a phase.
+    Phase {
+        line: Line,
+        phase: Phase,
+        version: String,
+    },
+    Say {
+        words: String,
     },
     UploadKubeadmConfig {
         version: String,
@@ -55,22 +67,41 @@ pub(super) enum KubeadmAct {
 /// Returns what the script `kubeadm-apply` does.
 pub(super) fn apply(args: &[String]) -> Vec<Act> {
     let [preimage, version, flags @ ..] = args else { return vec![Act::Exit(64)] };
-    vec![
-        Act::File(FileAct::PutBack { preimage: preimage.clone() }),
-        Act::Kubeadm(KubeadmAct::WaitForApi { left: API_LOOKS }),
-        Act::Kubeadm(KubeadmAct::Apply { version: version.clone(), flags: flags.to_vec() }),
-    ]
+    let words = ["upgrade", "apply", version, "-y"].map(str::to_owned);
+    let line = Line {
+        words: words.into_iter().chain(flags.iter().cloned()).collect(),
+        config: String::new(),
+    };
+    begin(preimage, "worker", line)
 }
 
 /// Returns what the script `kubeadm-node` does.
 pub(super) fn node(args: &[String]) -> Vec<Act> {
     let [preimage, role, flags @ ..] = args else { return vec![Act::Exit(64)] };
-    let mut acts = vec![Act::File(FileAct::PutBack { preimage: preimage.clone() })];
-    if role == "control-plane" {
+    let words = ["upgrade", "node"].map(str::to_owned);
+    let line = Line {
+        words: words.into_iter().chain(flags.iter().cloned()).collect(),
+        config: String::new(),
+    };
+    begin(preimage, role, line)
+}
+
+/// Returns what the script `kubeadm-phase` does.
+pub(super) fn phase(args: &[String]) -> Vec<Act> {
+    let [preimage, care, config, words @ ..] = args else { return vec![Act::Exit(64)] };
+    begin(preimage, care, Line { words: words.to_vec(), config: config.clone() })
+}
+
+fn begin(preimage: &str, care: &str, line: Line) -> Vec<Act> {
+    let mut acts = Vec::new();
+    if preimage != "-" {
+        acts.push(Act::File(FileAct::PutBack { preimage: preimage.to_owned() }));
+    }
+    if care != "worker" {
         acts.push(Act::Kubeadm(KubeadmAct::RequireControlPlane));
     }
     acts.push(Act::Kubeadm(KubeadmAct::WaitForApi { left: API_LOOKS }));
-    acts.push(Act::Kubeadm(KubeadmAct::Node { flags: flags.to_vec() }));
+    acts.push(Act::Kubeadm(KubeadmAct::Begin { line }));
     acts
 }
 
@@ -79,7 +110,9 @@ impl KubeadmAct {
         match self {
             Self::WaitForApi { left } if *left < API_LOOKS => 200,
             Self::RequireControlPlane | Self::WaitForApi { .. } => 5,
-            Self::Apply { .. } | Self::Node { .. } => 80,
+            Self::Begin { .. } => 70,
+            Self::Phase { .. } => 10,
+            Self::Say { .. } => 1,
             Self::UploadKubeadmConfig { .. } | Self::UploadKubeletConfig { .. } => 25,
             Self::BackUpKubeletConfig { .. }
             | Self::TruncateKubeletConfig
@@ -92,13 +125,17 @@ impl KubeadmAct {
         match self {
             Self::RequireControlPlane => require_control_plane(machine, reach),
             Self::WaitForApi { left } => wait_for_api(reach, *left),
+            Self::Say { words } => {
+                reach.say(words);
+                Then::Next
+            }
             Self::TruncateKubeletConfig => {
                 machine.write(KUBELET_CONFIG, "");
                 Then::Next
             }
             Self::BackUpKubeletConfig { backup } => back_up_kubelet_config(machine, reach, backup),
-            Self::Apply { .. }
-            | Self::Node { .. }
+            Self::Begin { .. }
+            | Self::Phase { .. }
             | Self::UploadKubeadmConfig { .. }
             | Self::UploadKubeletConfig { .. }
             | Self::WriteKubeletConfig { .. }
@@ -114,8 +151,10 @@ impl KubeadmAct {
             return Then::Exit(1);
         }
         let result = match self {
-            Self::Apply { version, flags } => begin_apply(machine, reach, version, flags),
-            Self::Node { flags } => begin_node(machine, reach, flags),
+            Self::Begin { line } => phases::begin(machine, reach, line),
+            Self::Phase { line, phase, version } => {
+                parse(version).and_then(|version| phase.begin(machine, reach, (line, version)))
+            }
             Self::UploadKubeadmConfig { version } => upload_kubeadm_config(reach, version),
             Self::UploadKubeletConfig { version } => upload_kubelet_config(reach, version),
             Self::WriteKubeletConfig { version } => write_kubelet_config(machine, reach, version),
@@ -123,6 +162,7 @@ impl KubeadmAct {
             Self::KubeProxy { version } => parse(version).map(|it| addons::kube_proxy(reach, &it)),
             Self::RequireControlPlane
             | Self::WaitForApi { .. }
+            | Self::Say { .. }
             | Self::TruncateKubeletConfig
             | Self::BackUpKubeletConfig { .. } => Ok(Then::Next),
         };
@@ -156,89 +196,6 @@ fn wait_for_api(reach: &mut Reach<'_>, left: u32) -> Then {
 
 fn parse(version: &str) -> Result<Version, String> {
     version.parse().map_err(|error| format!("error: {error}"))
-}
-
-fn begin_apply(
-    machine: &Machine,
-    reach: &mut Reach<'_>,
-    version: &str,
-    flags: &[String],
-) -> Result<Then, String> {
-    reach.say("[upgrade] Reading configuration from the \"kubeadm-config\" ConfigMap in namespace \"kube-system\"...");
-    reach.say("[upgrade/preflight] Running preflight checks");
-    let version = parse(version)?;
-    policy::check_apply(machine, reach.api, &version, flags)?;
-    reach.say(format!(
-        "[upgrade/preflight] You have chosen to upgrade the cluster version to \"{version}\""
-    ));
-    let text = version.to_string();
-    let mut acts = control_plane(reach, &version, flags);
-    acts.push(Act::Kubeadm(KubeadmAct::UploadKubeadmConfig { version: text.clone() }));
-    acts.push(Act::Kubeadm(KubeadmAct::UploadKubeletConfig { version: text }));
-    acts.extend(kubelet_config(reach, &version));
-    acts.extend(addons_of(&version));
-    Ok(Then::First(acts))
-}
-
-fn begin_node(machine: &Machine, reach: &mut Reach<'_>, flags: &[String]) -> Result<Then, String> {
-    reach.say("[upgrade] Reading configuration from the \"kubeadm-config\" ConfigMap in namespace \"kube-system\"...");
-    reach.say("[upgrade/preflight] Running pre-flight checks");
-    let version = policy::cluster_version(reach.api)?;
-    policy::check_node(machine, &version)?;
-    if !machine.has_api_server_manifest() {
-        reach.say("[upgrade/control-plane] Skipping phase. Not a control plane node.");
-        return Ok(Then::First(kubelet_config(reach, &version)));
-    }
-    let mut acts = control_plane(reach, &version, flags);
-    acts.extend(kubelet_config(reach, &version));
-    acts.extend(addons_of(&version));
-    Ok(Then::First(acts))
-}
-
-fn control_plane(reach: &mut Reach<'_>, version: &Version, flags: &[String]) -> Vec<Act> {
-    let says = |flag: &str| flags.iter().any(|given| given == flag);
-    let renew = !says("--certificate-renewal=false");
-    let etcd = !says("--etcd-upgrade=false");
-    let backup = format!("/etc/kubernetes/tmp/kubeadm-backup-manifests-{}", stamp(reach));
-    reach.say(format!(
-        "[upgrade/control-plane] Upgrading your static Pod-hosted control plane to version \"{version}\" (timeout: 5m0s)..."
-    ));
-    let components = COMPONENTS.into_iter().filter(|component| etcd || *component != "etcd");
-    let mut acts: Vec<StaticPodAct> = components
-        .map(|component| StaticPodAct::Upgrade {
-            component: component.to_owned(),
-            version: version.to_string(),
-            renew,
-            backup: backup.clone(),
-        })
-        .collect();
-    if renew {
-        let files = ["/etc/kubernetes/admin.conf", "/etc/kubernetes/super-admin.conf"];
-        acts.extend(files.map(|path| StaticPodAct::RenewKubeconfig { path: path.to_owned() }));
-    }
-    acts.into_iter().map(Act::StaticPod).collect()
-}
-
-fn kubelet_config(reach: &Reach<'_>, version: &Version) -> Vec<Act> {
-    let backup = format!("/etc/kubernetes/tmp/kubeadm-kubelet-config-{}/config.yaml", stamp(reach));
-    let version = version.to_string();
-    let acts = [
-        KubeadmAct::BackUpKubeletConfig { backup },
-        KubeadmAct::TruncateKubeletConfig,
-        KubeadmAct::WriteKubeletConfig { version },
-    ];
-    acts.map(Act::Kubeadm).into()
-}
-
-fn addons_of(version: &Version) -> Vec<Act> {
-    let version = version.to_string();
-    let acts =
-        [KubeadmAct::CoreDns { version: version.clone() }, KubeadmAct::KubeProxy { version }];
-    acts.map(Act::Kubeadm).into()
-}
-
-fn stamp(reach: &Reach<'_>) -> String {
-    reach.now.to_utc().format("%Y-%m-%d-%H-%M-%S").to_string()
 }
 
 fn upload_kubeadm_config(reach: &mut Reach<'_>, version: &str) -> Result<Then, String> {
@@ -276,8 +233,12 @@ fn write_kubelet_config(
     let text = reach.api.config(&name, "kubelet").map(str::to_owned);
     let text = text.ok_or_else(|| format!("error: configmaps \"{name}\" not found"))?;
     machine.write(KUBELET_CONFIG, text);
+    if machine.files.contains_key("/var/lib/kubelet/instance-config.yaml") {
+        reach.say("[patches] Applied patch of type \"application/strategic-merge-patch+json\" to target \"kubeletconfiguration\"");
+    }
     reach
         .say(format!("[kubelet-start] Writing kubelet configuration to file \"{KUBELET_CONFIG}\""));
+    reach.say("[upgrade/kubelet-config] The kubelet configuration for this node was successfully upgraded!");
     Ok(Then::Next)
 }
 

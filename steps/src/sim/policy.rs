@@ -14,22 +14,21 @@ pub(super) fn cluster_version(api: &Api) -> Result<Version, String> {
     })
 }
 
-/// Says why `kubeadm upgrade apply` refuses, if it does.
-pub(super) fn check_apply(
-    machine: &Machine,
-    api: &Api,
-    target: &Version,
-    flags: &[String],
-) -> Result<(), String> {
-    check_plan(machine, api, target, flags)?;
-    if !has_manifests(machine) {
-        return Err(preflight("StaticPodManifest", "one or more static pod manifests are missing"));
-    }
+/// Says which of kubeadm's health checks fails before an upgrade, if one does that is not ignored.
+pub(super) fn check_health(machine: &Machine, api: &Api, ignored: &[String]) -> Result<(), String> {
+    let is_ignored = |check: &str| ignored.iter().any(|name| name == check || name == "all");
     let waiting = api.control_planes().find(|(_, node)| !node.status.ready);
-    waiting.map_or(Ok(()), |(name, _)| {
-        let what = format!("there are NotReady control-planes in the cluster: [{name}]");
-        Err(preflight("ControlPlaneNodesReady", &what))
-    })
+    let failed = match waiting {
+        _ if !has_manifests(machine) && !is_ignored("StaticPodManifest") => {
+            Some(("StaticPodManifest", "one or more static pod manifests are missing".to_owned()))
+        }
+        Some((name, _)) if !is_ignored("ControlPlaneNodesReady") => {
+            let what = format!("there are NotReady control-planes in the cluster: [{name}]");
+            Some(("ControlPlaneNodesReady", what))
+        }
+        Some(_) | None => None,
+    };
+    failed.map_or(Ok(()), |(check, what)| Err(preflight(check, &what)))
 }
 
 /// Says why `kubeadm upgrade plan` refuses, if it does.

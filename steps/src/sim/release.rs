@@ -21,10 +21,15 @@ pub(super) fn coredns_tag(version: &Version) -> &'static str {
     images(*version).map_or("1.6.7", |images| images.coredns.as_str())
 }
 
+/// Returns etcd's image with a tag.
+pub(super) fn etcd_image(tag: &str) -> String {
+    format!("registry.k8s.io/etcd:{tag}")
+}
+
 /// Returns a component's image at a version of Kubernetes.
 pub(super) fn image(component: &str, version: &Version) -> String {
     match component {
-        "etcd" => format!("registry.k8s.io/etcd:{}", etcd_tag(version)),
+        "etcd" => etcd_image(etcd_tag(version)),
         "coredns" => format!("registry.k8s.io/coredns/coredns:{}", coredns_tag(version)),
         other => format!("registry.k8s.io/{other}:{version}"),
     }
@@ -196,6 +201,11 @@ pub(super) fn cluster_configuration(endpoint: &str, version: &Version) -> String
 pub(super) fn version_in(configuration: &str) -> Option<Version> {
     let value = |line: &str| line.strip_prefix("kubernetesVersion: ").map(str::to_owned);
     configuration.lines().find_map(value)?.trim().parse().ok()
+}
+
+/// Returns the etcd tag that a ClusterConfiguration names, if it names one.
+pub(super) fn etcd_tag_in(configuration: &str) -> Option<&str> {
+    configuration.lines().find_map(|line| line.strip_prefix("    imageTag: "))
 }
 
 /// Returns the ClusterConfiguration with another version, everything else as it was.

@@ -97,12 +97,15 @@ fn upgrade(
 ) -> Then {
     let Ok(version) = version.parse::<Version>() else { return Then::Exit(1) };
     reach.say(format!("[upgrade/staticpods] Preparing for \"{component}\" upgrade"));
-    let new = release::manifest(component, &machine.name, &machine.address, &version);
+    let new = wanted(machine, reach, component, &version);
     let old = machine.text(&manifest_path(component)).unwrap_or_default();
     if old == new {
         reach.say(format!(
             "[upgrade/staticpods] Current and new manifests of {component} are equal, skipping upgrade"
         ));
+        if component == "etcd" {
+            reach.say("[upgrade/etcd] Waiting for etcd to become available");
+        }
         return Then::Next;
     }
     if component == "etcd" && is_older(&new, old) {
@@ -120,6 +123,16 @@ fn upgrade(
     Then::First(acts.into_iter().map(Act::StaticPod).collect())
 }
 
+/// Renders a component's manifest. etcd's image is the one that `kubeadm-config` names, if it names one.
+fn wanted(machine: &Machine, reach: &Reach<'_>, component: &str, version: &Version) -> String {
+    let text = release::manifest(component, &machine.name, &machine.address, version);
+    let configuration = reach.api.config("kubeadm-config", "ClusterConfiguration");
+    match configuration.and_then(release::etcd_tag_in).filter(|_| component == "etcd") {
+        Some(tag) => text.replace(&release::image("etcd", version), &release::etcd_image(tag)),
+        None => text,
+    }
+}
+
 fn is_older(new: &str, old: &str) -> bool {
     let tag = |text| {
         let (_, tag) = release::image_in(text)?.rsplit_once(':')?;
@@ -133,12 +146,22 @@ fn renewals(reach: &mut Reach<'_>, component: &str) -> Vec<StaticPodAct> {
     for base in release::pairs_of(component) {
         let number = reach.agenda.fresh_uid();
         let base = (*base).to_owned();
+        reach.say(format!("[upgrade/staticpods] Renewing {} certificate", certificate_name(&base)));
         acts.push(StaticPodAct::WriteKey { base: base.clone(), number: number.clone() });
         acts.push(StaticPodAct::WriteCertificate { base, number });
     }
     let kubeconfig = release::kubeconfig_of(component).map(str::to_owned);
+    if let Some(path) = &kubeconfig {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        reach.say(format!("[upgrade/staticpods] Renewing {name} certificate"));
+    }
     acts.extend(kubeconfig.map(|path| StaticPodAct::RenewKubeconfig { path }));
     acts
+}
+
+/// Returns kubeadm's name for a certificate: `etcd-server` for the one at `pki/etcd/server`.
+fn certificate_name(base: &str) -> String {
+    base.trim_start_matches("/etc/kubernetes/pki/").replace('/', "-")
 }
 
 fn renew_kubeconfig(machine: &mut Machine, reach: &mut Reach<'_>, path: &str) -> Then {
@@ -178,7 +201,14 @@ fn wait_up(
     let image = release::image_in(text);
     let runs = machine.containers.get(component).is_some_and(|it| Some(it.image.as_str()) == image);
     if runs && machine.is_up(component) {
+        let n_pods = reach.api.control_planes().count();
+        reach.say(format!(
+            "[apiclient] Found {n_pods} Pods for label selector component={component}"
+        ));
         reach.say(format!("[upgrade/staticpods] Component \"{component}\" upgraded successfully!"));
+        if component == "etcd" {
+            reach.say("[upgrade/etcd] Waiting for etcd to become available");
+        }
         return Then::Next;
     }
     if left == 0 {

@@ -4,7 +4,9 @@ use kup_core::event::Outcome;
 use kup_tests::walk::camera::{Camera, Shot};
 use kup_tests::walk::life::{End, Will};
 
-use super::{APPENDS, ROLLED_BACK, Walk, and_back, at, count, forward, lives, place_of};
+use super::{
+    APPENDS, ROLLED_BACK, Walk, and_back, at, count, forward, forward_route, lives, place_of,
+};
 
 /// Rolls back from where a process left a run or its rollback.
 async fn goes_back(walk: &Walk, shot: &Shot, every: usize) -> Vec<Shot> {
@@ -56,5 +58,14 @@ async fn the_way_back_of_a_half_done_run_survives_deaths() {
         for shot in goes_back(&walk, left, 9).await {
             goes_back(&walk, &shot, 0).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_run_by_phases_goes_back_from_wherever_it_was_left() {
+    let walk = forward(&forward_route(), 7).await;
+    assert!(walk.shots.len() > 50, "{} points", walk.shots.len());
+    for shot in &walk.shots {
+        goes_back(&walk, shot, 0).await;
     }
 }

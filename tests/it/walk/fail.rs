@@ -12,9 +12,9 @@ use kup_tests::walk::camera::Shot;
 use kup_tests::walk::failing::{Failure, Way};
 use kup_tests::walk::life::{Dresser, End, Life, Will};
 use kup_tests::walk::process::{Cue, Director, Moment, Process, Undisturbed};
-use kup_tests::walk::site::Site;
+use kup_tests::walk::site::{Route, Site};
 
-use super::{ROLLED_BACK, SUCCEEDED, Walk, and_back, count, forward, lives};
+use super::{ROLLED_BACK, SUCCEEDED, Walk, and_back, count, forward, forward_route, lives};
 
 const DOINGS: [Doing; 4] = [Doing::Observe, Doing::Prepare, Doing::Execute, Doing::Verify];
 const CLASSES: [ErrorClass; 3] =
@@ -90,11 +90,26 @@ async fn fails(walk: &Walk, (step, failure): (&StepSpec, &Failure), word: Word) 
     count(&fault, "every step", how);
 }
 
+/// The steps of a run that are not those of every other run: kubeadm's phases, and what patches etcd.
+fn of_kubeadm(step: &StepSpec) -> bool {
+    let has_role = step.params.get("role").is_some_and(|role| role == "control-plane");
+    has_role || step.activity == "etcd-image-tag"
+}
+
 #[tokio::test]
 async fn whatever_fails_a_run_succeeds_by_itself_or_on_its_operators_word() {
-    let walk = forward(&and_back(), 1).await;
+    everything_fails(&and_back(), |_| true).await;
+}
+
+#[tokio::test]
+async fn whatever_fails_of_kubeadms_phases_a_run_succeeds_by_itself_or_on_its_operators_word() {
+    everything_fails(&forward_route(), of_kubeadm).await;
+}
+
+async fn everything_fails(route: &Route, which: fn(&StepSpec) -> bool) {
+    let walk = forward(route, 1).await;
     let plan = walk.site.plan();
-    for (n, (_, step)) in plan.steps().enumerate() {
+    for (n, (_, step)) in plan.steps().enumerate().filter(|(_, (_, step))| which(step)) {
         for doing in DOINGS {
             for (m, way) in ways(doing).into_iter().enumerate() {
                 let failure = Failure { step: step.id.clone(), doing, way };
@@ -133,10 +148,19 @@ impl Director for HalfWay {
 
 #[tokio::test]
 async fn a_command_that_ends_half_way_is_done_again_or_undone() {
-    let walk = forward(&and_back(), 1).await;
+    commands_end_half_way(&and_back(), |_| true).await;
+}
+
+#[tokio::test]
+async fn a_phase_of_kubeadm_that_ends_half_way_is_done_again_or_undone() {
+    commands_end_half_way(&forward_route(), of_kubeadm).await;
+}
+
+async fn commands_end_half_way(route: &Route, which: fn(&StepSpec) -> bool) {
+    let walk = forward(route, 1).await;
     let plan = walk.site.plan();
     let nothing: Dresser = Arc::new(|_| {});
-    for (_, step) in plan.steps() {
+    for (_, step) in plan.steps().filter(|(_, step)| which(step)) {
         for moments in 1..60 {
             let site = walk.site.revive(just_before(&walk, &step.id));
             let left = AtomicUsize::new(moments);

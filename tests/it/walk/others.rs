@@ -18,7 +18,7 @@ struct PowerOff(Site, AtomicBool);
 
 impl Director for PowerOff {
     fn at(&self, process: &Process, _: &Moment) -> Cue {
-        let is_done = |event: &Event| matches!(event, Event::StepCompleted(it) if it.step.as_str() == "kubeadm-apply.cp1");
+        let is_done = |event: &Event| matches!(event, Event::StepCompleted(it) if it.step.as_str() == "kubeadm-bootstrap-token.cp1");
         let entries = self.0.judge().entries();
         if entries.iter().any(|it| is_done(&it.event)) && !self.1.swap(true, Ordering::SeqCst) {
             process.judge().struck("cp3");
@@ -33,7 +33,7 @@ async fn no_control_plane_is_replaced_while_another_one_is_away() {
     let walk = forward(&Route::new("sim:3x0@v1.35.6", "v1.36.2"), 0).await;
     let site = Site::new(&Route::new("sim:3x0@v1.35.6", "v1.36.2")).await;
     let director = Arc::new(PowerOff(site.clone(), AtomicBool::new(false)));
-    let steps = vec!["kubeadm-node.cp2".parse().unwrap()];
+    let steps = vec!["kubeadm-preflight.cp2".parse().unwrap()];
     let end = lives(&site, director, Will::Go).await;
     let asks = PauseReason::Blocked { steps: steps.clone() };
     assert_eq!(end, End::Rest(Rest::Paused(asks)), "{:#?}", site.last_entries());
@@ -44,7 +44,7 @@ async fn no_control_plane_is_replaced_while_another_one_is_away() {
     assert!(error.message.contains("other control planes do not serve: cp3"), "{error}");
     let survey = site.survey();
     let attempts = survey.nodes["cp2"].attempts.keys();
-    assert!(attempts.into_iter().all(|name| !name.contains("kubeadm-node")), "{survey:?}");
+    assert!(attempts.into_iter().all(|name| !name.contains("kubeadm-preflight")), "{survey:?}");
 
     site.world.boot_machine("cp3").unwrap();
     site.forward(Duration::from_secs(10));

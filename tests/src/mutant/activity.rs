@@ -14,17 +14,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "others",
         guard: "the look whether another control plane is away",
-        file: "steps/src/activity/kubeadm.rs",
-        from: "            others::wait_for(cx, &self.world, is_whole).await?;",
-        to: "            let _ = is_whole;",
+        file: "steps/src/activity/call.rs",
+        from: "    others::wait_for(cx, world, is_whole).await\n",
+        to: "    let _ = (cx, world, is_whole);\n    Ok(())\n",
         tests: "-p kup-tests --test it seeds::two",
     },
     Mutant {
         name: "doubt",
         guard: "the doubt whether kubeadm whose outcome is unknown has done everything",
-        file: "steps/src/activity/kubeadm.rs",
-        from: "        if cx.attempt > 0 {",
-        to: "        if cx.attempt > 99 {",
+        file: "steps/src/activity/call.rs",
+        from: "    let why = match (cx.attempt > 0, again(cx)) {",
+        to: "    let why = match (cx.attempt > 99, again(cx)) {",
         tests: "-p kup-tests --test it walk::fail::a_command",
     },
     Mutant {

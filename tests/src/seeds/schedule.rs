@@ -180,6 +180,7 @@ fn fails(dice: &mut Dice, node: String) -> Trouble {
         script::DOWNGRADE.0,
         script::KUBEADM_APPLY.0,
         script::KUBEADM_NODE.0,
+        script::KUBEADM_PHASE.0,
         script::KUBELET_RESTART.0,
         script::RESTORE_FILES.0,
         script::READ_FILES.0,

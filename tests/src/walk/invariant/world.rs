@@ -15,9 +15,10 @@ use super::Judge;
 /// A machine that broke down this moment is nobody's fault.
 const TO_NOTICE: Duration = Duration::from_secs(2);
 /// What takes a control plane away for a while.
-const DISTURBING: [&str; 4] = [
+const DISTURBING: [&str; 5] = [
     script::KUBEADM_APPLY.0,
     script::KUBEADM_NODE.0,
+    script::KUBEADM_PHASE.0,
     script::KUBELET_RESTART.0,
     script::RESTORE_FILES.0,
 ];
@@ -152,7 +153,15 @@ impl Eyes {
     /// Nobody begins to replace static pods while another control plane is away: with three members etcd would lose its quorum.
     pub(super) fn may_begin(&self, node: &str, order: &Order) -> Result<(), String> {
         let step = order.name.step.as_str();
-        let replaces = step.contains("kubeadm-apply.") || step.contains("kubeadm-node.");
+        let replacing = [
+            "kubeadm-apply.",
+            "kubeadm-node.",
+            "kubeadm-control-plane.",
+            "kubeadm-etcd.",
+            "etcd-patch.",
+            "kubeadm-closing.",
+        ];
+        let replaces = replacing.iter().any(|replacing| step.contains(replacing));
         let begun = self.attempts.get(node).is_some_and(|known| {
             let name = format!("{}/{step}.{}", order.name.run, order.name.attempt);
             known.contains_key(&name)
