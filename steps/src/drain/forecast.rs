@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use self::budget::Hold;
-use self::budget::Share;
+use self::budget::{Before, Share};
 pub use self::fate::Fate;
 use self::fate::Places;
 use super::{Disposition, DrainOptions, classify, name_of};
@@ -120,11 +120,10 @@ impl Draining<'_> {
             on.entry(pod.node.as_str()).or_default().push(pod);
         }
         let pods_of = |node: &Node| on.get(node.name.as_str()).map_or(&[][..], Vec::as_slice);
-        // How many pods of each budget nothing makes again.
-        let mut lost: BTreeMap<String, i64> = BTreeMap::new();
+        let mut before = BTreeMap::new();
         let mut nodes = Vec::new();
         for node in &self.order {
-            nodes.push(self.node(node, pods_of(node), (budgets, &places), &mut lost));
+            nodes.push(self.node(node, pods_of(node), (budgets, &places), &mut before));
         }
         let clashes = order::clashes(&nodes, self.side_by_side);
         let better_order = order::better(&nodes, self.side_by_side);
@@ -136,7 +135,7 @@ impl Draining<'_> {
         node: &Node,
         pods: &[&Pod],
         (budgets, places): (&[Budget], &Places<'_>),
-        lost: &mut BTreeMap<String, i64>,
+        before: &mut BTreeMap<String, Before>,
     ) -> NodeForecast {
         let mut seen = NodeForecast::empty(node);
         let mut shares: BTreeMap<String, Share<'_>> = BTreeMap::new();
@@ -150,7 +149,7 @@ impl Draining<'_> {
                         [] => {}
                         [one] => {
                             let name = budget::name(one);
-                            let before = lost.get(&name).copied().unwrap_or_default();
+                            let before = before.get(&name).copied().unwrap_or_default();
                             let share = shares.entry(name);
                             share.or_insert_with(|| Share::of(one, before)).add(pod, &fate);
                         }
@@ -164,7 +163,7 @@ impl Draining<'_> {
                 }
             }
         }
-        lost.extend(shares.iter().map(|(name, share)| (name.clone(), share.lost())));
+        before.extend(shares.iter().map(|(name, share)| (name.clone(), share.after())));
         seen.waits = shares.into_iter().filter_map(|(name, share)| share.wait(name)).collect();
         seen
     }

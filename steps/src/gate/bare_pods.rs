@@ -23,11 +23,64 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         Err(why) => return unread(&why),
     };
     match (bare.is_empty(), question.says("drain-force")) {
-        (true, _) => super::pass("every pod that must leave its node is made again by a controller"),
+        (true, _) => {
+            super::pass("every pod that must leave its node is made again by a controller")
+        }
         (false, false) => super::block(super::some(&bare), ABOUT.remedy),
         (false, true) => super::warn(
             format!("gone for good, as --drain-force allows: {}", super::some(&bare)),
             "keep what you want back: `kubectl get pod -n NAMESPACE POD -o yaml >FILE`",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::inventory::Inventory;
+    use crate::inventory::sample::{ask, ask_with, blocks, healthy, params, passes, warns};
+
+    fn with_bare_pod() -> Inventory {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        inventory.pod_mut("web-7d9c5b6f4-0").controller = None;
+        inventory
+    }
+
+    #[test]
+    fn blocks_unless_it_is_allowed() {
+        let inventory = with_bare_pod();
+        let words = ["shop/web-7d9c5b6f4-0 on w1", "no controller", "--drain-force"];
+        blocks(ask(check, &inventory, &["v1.36.2"]), &words);
+        let mut params = params(&inventory, &["v1.36.2"]);
+        params.insert("drain-force".to_owned(), "yes".to_owned());
+        warns(ask_with(check, &inventory, &params), &["gone for good", "web-7d9c5b6f4-0"]);
+    }
+
+    #[test]
+    fn a_pod_whose_daemon_set_is_gone_is_one_too() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        let workloads = inventory.survey.workloads.as_mut().unwrap();
+        workloads.retain(|workload| workload.kind != "DaemonSet");
+        let words = ["kube-proxy-w1", "DaemonSet kube-proxy, which is gone"];
+        blocks(ask(check, &inventory, &["v1.36.2"]), &words);
+    }
+
+    #[test]
+    fn what_has_ended_or_stays_is_none() {
+        let mut inventory = with_bare_pod();
+        inventory.pod_mut("web-7d9c5b6f4-0").phase = "Succeeded".to_owned();
+        passes(ask(check, &inventory, &["v1.36.2"]));
+        // The node is at the target already, so that it is not drained.
+        let mut inventory = with_bare_pod();
+        inventory.node_mut("w1").node.kubelet_version = "v1.35.6".to_owned();
+        inventory.node_mut("w2").node.kubelet_version = "v1.34.1".to_owned();
+        passes(ask(check, &inventory, &["v1.35.6"]));
+    }
+
+    #[test]
+    fn says_when_the_pods_could_not_be_read() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        inventory.survey.pods = Err("forbidden".to_owned());
+        warns(ask(check, &inventory, &["v1.36.2"]), &["the pods: forbidden"]);
     }
 }

@@ -80,3 +80,79 @@ fn better_order(forecast: &Forecast) -> String {
     }
     format!("; a better order of the workers is {}", some_nodes(&better))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::cluster::survey::Claim;
+    use crate::inventory::Inventory;
+    use crate::inventory::sample::{ask, ask_with, blocks, healthy, params, passes, warns};
+
+    /// Four pods on two workers, under a budget with this much.
+    fn with(min_available: &str, (healthy_now, desired): (i64, i64)) -> Inventory {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        let budget = &mut inventory.survey.budgets.as_mut().unwrap()[0];
+        budget.min_available = Some(min_available.to_owned());
+        budget.max_unavailable = None;
+        (budget.healthy, budget.desired) = (healthy_now, desired);
+        budget.allowed = (healthy_now - desired).max(0);
+        inventory
+    }
+
+    #[test]
+    fn blocks_when_a_budget_needs_all_its_pods() {
+        let words = ["budget shop/web", "4 of 4 pods (minAvailable 4)", "w1, w2", "kubectl scale"];
+        blocks(ask(check, &with("4", (4, 4)), &["v1.36.2"]), &words);
+        let words = ["minAvailable 80%, rounded up"];
+        blocks(ask(check, &with("80%", (4, 4)), &["v1.36.2"]), &words);
+    }
+
+    #[test]
+    fn passes_when_the_budget_has_a_pod_to_spare_and_says_who_goes_in_turn() {
+        let seen = passes(ask(check, &with("3", (4, 3)), &["v1.36.2"]));
+        assert!(seen.contains("lets 2 pods go 1 at a time"), "{seen}");
+    }
+
+    #[test]
+    fn warns_while_pods_are_missing_or_nobody_counted_them() {
+        let words = ["budget shop/web", "3 are, 3 must stay so", "kubectl describe pdb"];
+        warns(ask(check, &with("3", (3, 3)), &["v1.36.2"]), &words);
+        let mut stale = with("3", (4, 3));
+        stale.survey.budgets.as_mut().unwrap()[0].is_current = false;
+        warns(ask(check, &stale, &["v1.36.2"]), &["still being processed"]);
+    }
+
+    #[test]
+    fn a_budget_over_pods_that_stay_is_no_matter() {
+        let mut inventory = with("4", (4, 4));
+        let pods = inventory.survey.pods.as_mut().unwrap();
+        for pod in pods.iter_mut().filter(|pod| pod.namespace == "shop") {
+            pod.node = "somewhere-else".to_owned();
+        }
+        passes(ask(check, &inventory, &["v1.36.2"]));
+    }
+
+    #[test]
+    fn names_workers_that_wait_for_each_other_and_a_better_order() {
+        let mut inventory = healthy(3, 3, "v1.35.6");
+        let bind = |inventory: &mut Inventory, pod: &str, node: &str| {
+            let it = inventory.pod_mut(pod);
+            it.node = node.to_owned();
+            it.claims = vec![format!("data-{pod}")];
+            inventory.survey.claims.as_mut().unwrap().push(Claim {
+                namespace: "shop".to_owned(),
+                name: format!("data-{pod}"),
+                volume: format!("volume-of-{pod}"),
+                hostnames: vec![node.to_owned()],
+            });
+        };
+        for (index, node) in ["w1", "w1", "w2", "w2"].into_iter().enumerate() {
+            bind(&mut inventory, &format!("web-7d9c5b6f4-{index}"), node);
+        }
+        let mut params = params(&inventory, &["v1.36.2"]);
+        passes(ask_with(check, &inventory, &params));
+        params.insert("max-unavailable".to_owned(), "2".to_owned());
+        let words = ["w2 waits for w1", "shop/web", "w1, w3, w2", "--max-unavailable 1"];
+        warns(ask_with(check, &inventory, &params), &words);
+    }
+}

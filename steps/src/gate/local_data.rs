@@ -31,3 +31,31 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::inventory::sample::{ask, ask_with, blocks, healthy, params, passes};
+
+    #[test]
+    fn blocks_unless_the_data_may_be_lost() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        inventory.pod_mut("web-7d9c5b6f4-1").empty_dirs = vec!["cache".to_owned()];
+        let words = ["shop/web-7d9c5b6f4-1 on w2", "cache", "--delete-emptydir-data"];
+        blocks(ask(check, &inventory, &["v1.36.2"]), &words);
+        let mut params = params(&inventory, &["v1.36.2"]);
+        params.insert("delete-emptydir-data".to_owned(), "yes".to_owned());
+        let seen = passes(ask_with(check, &inventory, &params));
+        assert!(seen.contains("shop/web-7d9c5b6f4-1"), "{seen}");
+        inventory.pod_mut("web-7d9c5b6f4-1").empty_dirs.clear();
+        passes(ask(check, &inventory, &["v1.36.2"]));
+    }
+
+    #[test]
+    fn a_pod_without_a_controller_is_named_here_too() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        let pod = inventory.pod_mut("web-7d9c5b6f4-1");
+        (pod.controller, pod.empty_dirs) = (None, vec!["cache".to_owned()]);
+        blocks(ask(check, &inventory, &["v1.36.2"]), &["web-7d9c5b6f4-1"]);
+    }
+}

@@ -28,7 +28,8 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         return super::block(evidence, ABOUT.remedy);
     }
     super::pass(match steps.as_slice() {
-        [] => "nothing was named with --manual; the pod network (CNI) is never upgraded by kup".to_owned(),
+        [] => "nothing was named with --manual; the pod network (CNI) is never upgraded by kup"
+            .to_owned(),
         steps => format!("done by hand: {}", steps.join("; ")),
     })
 }

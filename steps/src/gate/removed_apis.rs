@@ -28,11 +28,8 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     let requests = requests.map_err(|why| format!("the API server's metrics: {why}"));
     let applied = survey.last_applied.as_deref();
     let applied = applied.map_err(|why| format!("last applied configurations: {why}"));
-    let unreadable: Vec<String> = [requests.as_ref().err(), applied.as_ref().err()]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
+    let unreadable: Vec<String> =
+        [requests.as_ref().err(), applied.as_ref().err()].into_iter().flatten().cloned().collect();
     let removed: Vec<(u32, &RemovedApi)> = release::entered(question.from, question.target())
         .flat_map(|release| release.removed_apis.iter().map(|api| (release.minor, api)))
         .collect();

@@ -82,3 +82,59 @@ fn one_replica(
     let (kind, name) = owner.controller.as_ref().unwrap_or(controller);
     (owner.wanted == 1).then(|| format!("{kind} {namespace}/{name} has one replica"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::cluster::survey::Claim;
+    use crate::inventory::sample::{ask, healthy, passes, warns};
+
+    #[test]
+    fn warns_of_what_has_one_replica() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        let workloads = inventory.survey.workloads.as_mut().unwrap();
+        for workload in workloads.iter_mut().filter(|it| it.name.starts_with("web")) {
+            workload.wanted = 1;
+        }
+        let words = ["Deployment shop/web has one replica", "--replicas=2"];
+        warns(ask(check, &inventory, &["v1.36.2"]), &words);
+    }
+
+    #[test]
+    fn warns_of_what_has_its_volume_on_the_node() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        inventory.pod_mut("web-7d9c5b6f4-0").claims = vec!["data".to_owned()];
+        let claim = |hostnames: &[&str]| Claim {
+            namespace: "shop".to_owned(),
+            name: "data".to_owned(),
+            volume: "disk".to_owned(),
+            hostnames: hostnames.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        inventory.survey.claims = Ok(vec![claim(&["w1"])]);
+        let words = ["shop/web-7d9c5b6f4-0 is away until w1 is back", "data"];
+        warns(ask(check, &inventory, &["v1.36.2"]), &words);
+        for anywhere in [claim(&[]), claim(&["w1", "w2"])] {
+            inventory.survey.claims = Ok(vec![anywhere]);
+            passes(ask(check, &inventory, &["v1.36.2"]));
+        }
+    }
+
+    #[test]
+    fn warns_of_pods_that_no_other_node_takes() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        for node in ["cp1", "cp2", "cp3"] {
+            let taint = "node-role.kubernetes.io/control-plane:NoSchedule".to_owned();
+            inventory.node_mut(node).node.taints = vec![taint];
+        }
+        passes(ask(check, &inventory, &["v1.36.2"]));
+        inventory.node_mut("w2").node.unschedulable = true;
+        warns(ask(check, &inventory, &["v1.36.2"]), &["pods of w1 are away until it is back"]);
+    }
+
+    #[test]
+    fn says_what_could_not_be_read() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        inventory.survey.workloads = Err("forbidden".to_owned());
+        warns(ask(check, &inventory, &["v1.36.2"]), &["the workloads: forbidden"]);
+    }
+}

@@ -23,7 +23,9 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     let wrong: Vec<String> = definitions.iter().flat_map(on_definition).collect();
     if wrong.is_empty() {
         let n_definitions = definitions.len();
-        super::pass(format!("all versions that {n_definitions} custom resources are stored in are served"))
+        super::pass(format!(
+            "all versions that {n_definitions} custom resources are stored in are served"
+        ))
     } else {
         super::warn(super::some(&wrong), ABOUT.remedy)
     }
@@ -75,7 +77,10 @@ mod tests {
     #[test]
     fn warns_of_versions_that_nobody_serves() {
         let unserved = with(|it| it.stored.push("v1alpha2".to_owned()));
-        warns(unserved, &["certificates.cert-manager.io is stored as v1alpha2, which is not served"]);
+        warns(
+            unserved,
+            &["certificates.cert-manager.io is stored as v1alpha2, which is not served"],
+        );
         let missing = with(|it| it.stored.push("v1beta1".to_owned()));
         warns(missing, &["v1beta1, which its definition does not have"]);
     }

@@ -33,3 +33,22 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         super::block(super::some(&covered), ABOUT.remedy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::cluster::survey::Budget;
+    use crate::inventory::sample::{ask, blocks, healthy, passes};
+
+    #[test]
+    fn blocks_until_one_of_the_two_is_gone() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        let budgets = inventory.survey.budgets.as_mut().unwrap();
+        let second = Budget { name: "web-too".to_owned(), ..budgets[0].clone() };
+        budgets.push(second);
+        let words = ["shop/web-7d9c5b6f4-0 on w1", "shop/web and shop/web-too"];
+        blocks(ask(check, &inventory, &["v1.36.2"]), &words);
+        inventory.survey.budgets.as_mut().unwrap().remove(0);
+        passes(ask(check, &inventory, &["v1.36.2"]));
+    }
+}

@@ -65,9 +65,9 @@ fn unserved(webhook: &Webhook) -> Option<Finding> {
     let who = format!("{}: its service {namespace}/{service} has no ready endpoint", name(webhook));
     match (webhook.covers_pods, webhook.covers_kube_system) {
         (true, _) => Some(Finding::Stops(format!("{who}, and pods and evictions must pass it"))),
-        (false, true) => {
-            Some(Finding::Disturbs(format!("{who}, and what is written to kube-system may have to pass it")))
-        }
+        (false, true) => Some(Finding::Disturbs(format!(
+            "{who}, and what is written to kube-system may have to pass it"
+        ))),
         (false, false) => None,
     }
 }

@@ -7,6 +7,7 @@ use kup_core::clock::Timestamp;
 use kup_core::event::{ClusterIdentity, Verdict};
 
 use super::{Inventory, NodeInventory};
+use crate::cluster::Pod;
 use crate::gate::Question;
 use crate::version::Version;
 
@@ -121,6 +122,12 @@ impl Inventory {
     /// Returns a node to break.
     pub(crate) fn node_mut(&mut self, name: &str) -> &mut NodeInventory {
         self.nodes.iter_mut().find(|node| node.node.name == name).unwrap()
+    }
+
+    /// Returns a pod to break.
+    pub(crate) fn pod_mut(&mut self, name: &str) -> &mut Pod {
+        let pods = self.survey.pods.as_mut().unwrap();
+        pods.iter_mut().find(|pod| pod.name == name).unwrap()
     }
 
     /// Changes the text of a ConfigMap of kube-system.

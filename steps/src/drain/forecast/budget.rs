@@ -28,7 +28,7 @@ pub enum Hold {
         /// How many must stay ready.
         needed: i64,
     },
-    /// None for ever, unless its pods tolerate the taints of another node.
+    /// Perhaps not all, ever: it depends on what pods tolerate, or on which go first.
     Doubtful(String),
     /// None for ever.
     Never(String),
@@ -74,18 +74,29 @@ pub(super) struct Share<'a> {
     n_bound: i64,
     n_stranded: i64,
     n_lost: i64,
-    /// How many of the budget's pods were lost with nodes that are drained earlier.
-    n_lost_before: i64,
+    n_moving: i64,
+    before: Before,
+}
+
+/// What became of a budget's pods on nodes that are drained earlier.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    /// How many were lost.
+    n_lost: i64,
+    /// How many moved, perhaps to this node.
+    n_moving: i64,
 }
 
 impl<'a> Share<'a> {
-    pub(super) fn of(budget: &'a Budget, n_lost_before: i64) -> Self {
-        Self { budget, pods: Vec::new(), n_bound: 0, n_stranded: 0, n_lost: 0, n_lost_before }
+    pub(super) fn of(budget: &'a Budget, before: Before) -> Self {
+        let pods = Vec::new();
+        Self { budget, pods, n_bound: 0, n_stranded: 0, n_lost: 0, n_moving: 0, before }
     }
 
-    /// Returns how many of the budget's pods are lost when this node is drained too.
-    pub(super) fn lost(&self) -> i64 {
-        self.n_lost_before + self.n_lost
+    /// Returns what has become of the budget's pods when this node is drained too.
+    pub(super) fn after(&self) -> Before {
+        let Before { n_lost, n_moving } = self.before;
+        Before { n_lost: n_lost + self.n_lost, n_moving: n_moving + self.n_moving }
     }
 
     /// Counts a pod, unless it goes whatever the budget says.
@@ -101,7 +112,8 @@ impl<'a> Share<'a> {
             Fate::Bound { .. } if pod.ready => self.n_bound += 1,
             Fate::Lost if pod.ready => self.n_lost += 1,
             Fate::Stranded if pod.ready => self.n_stranded += 1,
-            Fate::Ended | Fate::Moves | Fate::Bound { .. } | Fate::Stranded | Fate::Lost => {}
+            Fate::Moves | Fate::Bound { .. } | Fate::Stranded | Fate::Lost => self.n_moving += 1,
+            Fate::Ended => {}
         }
     }
 
@@ -111,16 +123,16 @@ impl<'a> Share<'a> {
             return None;
         }
         let (hold, n_fixed) = (self.hold(), self.n_bound + self.n_stranded + self.n_lost);
-        let spare = spare(self.budget).max(self.budget.allowed) - self.n_lost_before;
+        let spare = spare(self.budget).max(self.budget.allowed) - self.before.n_lost;
         Some(Wait { budget: name, pods: self.pods, hold, n_fixed, spare })
     }
 
     fn hold(&self) -> Hold {
         let budget = self.budget;
         let n_pods = i64::try_from(self.pods.len()).unwrap_or(i64::MAX);
-        let allowed = budget.allowed - self.n_lost_before;
+        let allowed = budget.allowed - self.before.n_lost;
         // What is lost for good is missing for the nodes that come later.
-        let room = spare(budget).max(budget.allowed) - self.n_lost_before;
+        let room = spare(budget).max(budget.allowed) - self.before.n_lost;
         let (stay_away, may_stay_away) = (self.n_bound + self.n_lost, self.n_stranded);
         if !budget.is_current {
             return Hold::Unsettled;
@@ -130,7 +142,7 @@ impl<'a> Share<'a> {
         {
             return Hold::Never(why);
         }
-        if room <= 0 && self.n_lost_before > 0 {
+        if room <= 0 && self.before.n_lost > 0 {
             let why = "has no pod to spare any more: those are lost with the nodes before";
             return Hold::Never(why.to_owned());
         }
@@ -141,7 +153,13 @@ impl<'a> Share<'a> {
             let why = "run nowhere else, unless they tolerate the taints of another node";
             return Hold::Doubtful(fixed(stay_away + may_stay_away, room, why));
         }
-        if allowed <= 0 || stay_away + may_stay_away > allowed {
+        // Pods that move need one place in the budget at a time, which those that cannot may have taken before.
+        let needed = stay_away + may_stay_away + self.after().n_moving.min(1);
+        if needed > room {
+            let why = "can run nowhere else: when they go first, none is left for the others";
+            return Hold::Doubtful(fixed(stay_away + may_stay_away, room, why));
+        }
+        if allowed <= 0 || needed > allowed {
             let (healthy, needed) = (budget.healthy, budget.desired);
             return Hold::Exhausted { allowed: allowed.max(0), healthy, needed };
         }

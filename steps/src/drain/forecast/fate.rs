@@ -53,11 +53,7 @@ impl<'a> Places<'a> {
         // Claims that could not be read bind nothing; the gates say that they could not be read.
         let claims = draining.survey.claims.as_deref().unwrap_or_default().iter();
         let claims = claims.map(|it| ((it.namespace.as_str(), it.name.as_str()), it));
-        Self {
-            open: open.collect(),
-            claims: claims.collect(),
-            side_by_side: draining.side_by_side,
-        }
+        Self { open: open.collect(), claims: claims.collect(), side_by_side: draining.side_by_side }
     }
 
     pub(super) fn fate(&self, node: &Node, pod: &Pod) -> Fate {

@@ -106,7 +106,8 @@ fn two_budgets_on_a_pod_are_named() {
 #[test]
 fn workers_that_wait_for_each_other_are_taken_apart() {
     // Two pods of each database may not be away at once, and cannot run elsewhere.
-    let bound = |app: &str, on: [usize; 2]| App { is_bound: true, on: on.to_vec(), ..App::of(app, 2) };
+    let bound =
+        |app: &str, on: [usize; 2]| App { is_bound: true, on: on.to_vec(), ..App::of(app, 2) };
     let town = Town::new(4, ALL).with(bound("a", [0, 1])).with(bound("b", [2, 3]));
     let town = town.with_budget("a", "max 1").with_budget("b", "max 1");
     let seen = forecast(&town, &["w1", "w2", "w3", "w4"], 2);
@@ -148,9 +149,8 @@ fn what_could_not_be_read_is_said() {
 fn agree(seed: u64, seen: &NodeForecast, drained: &Result<DrainReport, DrainError>) {
     let context = || format!("seed {seed}: {seen:#?} came to {drained:?}");
     let named = |error: &DrainError, pod: &str| error.to_string().contains(pod);
-    let stands_still = seen.waits.iter().find(|wait| {
-        matches!(wait.hold, Hold::Never(_) | Hold::Doubtful(_))
-    });
+    let stands_still =
+        seen.waits.iter().find(|wait| matches!(wait.hold, Hold::Never(_) | Hold::Doubtful(_)));
     let may_wait = seen.waits.iter().any(|wait| matches!(wait.hold, Hold::Exhausted { .. }));
     match drained {
         Err(DrainError::Refused { refused, .. }) => {
@@ -162,11 +162,16 @@ fn agree(seed: u64, seen: &NodeForecast, drained: &Result<DrainReport, DrainErro
             let is_named = |pod: &String| named(error, pod);
             let doubly = seen.doubly_covered.iter().all(|(pod, _)| is_named(pod));
             assert!(doubly, "{}", context());
-            assert!(stands_still.is_none_or(|wait| wait.pods.iter().any(is_named)), "{}", context());
+            assert!(
+                stands_still.is_none_or(|wait| wait.pods.iter().any(is_named)),
+                "{}",
+                context()
+            );
         }
         Err(DrainError::Unlisted { .. }) => panic!("{}", context()),
         Ok(report) => {
-            assert!(seen.is_drainable(), "{}", context());
+            let never = seen.waits.iter().any(|wait| matches!(wait.hold, Hold::Never(_)));
+            assert!(!never && seen.doubly_covered.is_empty(), "{}", context());
             let gone: Vec<String> = report.evicted.iter().map(super::name_of).collect();
             let told = seen.leaving.iter().all(|leaving| gone.contains(&leaving.pod));
             assert!(told, "{}", context());
@@ -177,7 +182,7 @@ fn agree(seed: u64, seen: &NodeForecast, drained: &Result<DrainReport, DrainErro
 #[tokio::test]
 async fn the_drain_of_any_node_comes_to_what_was_forecast() {
     let (mut n_drained, mut n_stuck) = (0, 0);
-    for seed in 1..=400 {
+    for seed in 1..=1500 {
         let n_workers = chance::town(seed).nodes.len() - 1;
         for number in 1..=n_workers {
             let (town, node) = (chance::town(seed), format!("w{number}"));
@@ -187,13 +192,13 @@ async fn the_drain_of_any_node_comes_to_what_was_forecast() {
             if drained.is_ok() { n_drained += 1 } else { n_stuck += 1 }
         }
     }
-    assert!(n_drained > 200 && n_stuck > 200, "{n_drained} drained, {n_stuck} stuck");
+    assert!(n_drained > 1000 && n_stuck > 1000, "{n_drained} drained, {n_stuck} stuck");
 }
 
 #[tokio::test]
 async fn so_does_draining_one_after_the_other_until_one_stands_still() {
     let mut n_drained = 0;
-    for seed in 1..=400 {
+    for seed in 1..=1500 {
         let town = chance::town(seed);
         let workers: Vec<String> = (1..town.nodes.len()).map(|n| format!("w{n}")).collect();
         let order: Vec<&str> = workers.iter().map(String::as_str).collect();
@@ -208,5 +213,5 @@ async fn so_does_draining_one_after_the_other_until_one_stands_still() {
             town.back(&seen.node).await;
         }
     }
-    assert!(n_drained > 400, "{n_drained}");
+    assert!(n_drained > 1000, "{n_drained}");
 }

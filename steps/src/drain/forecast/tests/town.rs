@@ -30,8 +30,8 @@ pub(super) struct Town {
 
 /// An application.
 pub(super) struct App {
-    name: String,
-    n_pods: usize,
+    pub(super) name: String,
+    pub(super) n_pods: usize,
     /// The workers that its pods begin on.
     pub(super) on: Vec<usize>,
     pub(super) owner: Owner,
@@ -79,7 +79,15 @@ impl App {
     /// Returns an application with a pod on each worker in turn.
     pub(super) fn of(name: &str, n_pods: usize) -> Self {
         let (name, on) = (name.to_owned(), (0..n_pods).collect());
-        Self { name, n_pods, on, owner: Owner::Replicas, is_bound: false, n_sick: 0, has_data: false }
+        Self {
+            name,
+            n_pods,
+            on,
+            owner: Owner::Replicas,
+            is_bound: false,
+            n_sick: 0,
+            has_data: false,
+        }
     }
 }
 
@@ -141,7 +149,7 @@ impl Town {
             hostnames: vec![home],
         });
         ClusterSurvey {
-            budgets: Ok(self.budgets.iter().map(|spec| self.count(spec, &state)).collect()),
+            budgets: Ok(self.budgets.iter().map(|spec| self.budget(spec, &state)).collect()),
             claims: Ok(claims.collect()),
             workloads: Ok(self.apps.iter().filter_map(workload).collect()),
             pods: Ok(pods),
