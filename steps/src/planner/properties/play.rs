@@ -49,13 +49,16 @@ impl Cluster {
             let image = n.control_plane.image("kube-apiserver").to_owned();
             image.rsplit_once(':').and_then(|(_, tag)| tag.parse().ok())
         };
+        let kubeadm = |n: &crate::inventory::NodeInventory| {
+            n.packages.version("kubeadm").split('-').next()?.parse().ok()
+        };
         let nodes = || inventory.nodes.iter();
         let masters = nodes().filter(|n| n.node.control_plane);
         let kubelet = |n: &crate::inventory::NodeInventory| n.node.kubelet_version.parse().unwrap();
         Self {
             servers: masters.filter_map(|n| Some((n.node.name.clone(), image(n)?))).collect(),
             kubelets: nodes().map(|n| (n.node.name.clone(), kubelet(n))).collect(),
-            kubeadm: BTreeMap::new(),
+            kubeadm: nodes().filter_map(|n| Some((n.node.name.clone(), kubeadm(n)?))).collect(),
             config: inventory.version,
             began_at: inventory.version,
             cordoned: BTreeSet::new(),
@@ -93,7 +96,7 @@ impl Cluster {
             wave.stages.iter().map(|stage| stage.target.as_str()).collect();
         let only_downloads =
             wave.stages.iter().all(|stage| stage.steps.iter().all(|it| it.activity == "prefetch"));
-        need(targets.len() == wave.stages.len(), || {
+        need(targets.len() == wave.stages.len() || wave.max_parallel == 1, || {
             format!("a node stands twice in {}", wave.name)
         })?;
         need(!touched || wave.max_parallel == 1 || only_downloads, || {
