@@ -15,6 +15,7 @@ use crate::facts::etcd::EtcdSurvey;
 use crate::facts::{
     ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageManager, PackageState,
 };
+use crate::package::Installer;
 use crate::host::{Host, HostError};
 use crate::version::{InvalidVersion, Version};
 
@@ -151,6 +152,8 @@ pub async fn version(cluster: &dyn Cluster) -> Result<Version, InventoryError> {
 pub struct Asking {
     /// The minors whose repositories are asked.
     pub minors: Vec<String>,
+    /// The folder or address that plain programs come from, on nodes where no package owns them.
+    pub programs_from: Option<String>,
     /// The clock by which answers are dated.
     pub clock: Arc<dyn Clock>,
 }
@@ -267,11 +270,11 @@ async fn read(
     asking: &Asking,
 ) -> Result<NodeInventory, HostError> {
     let facts = NodeFacts::read(host).await?;
-    if facts.package_manager != PackageManager::Apt {
-        let found = format!("{:?}", facts.package_manager).to_lowercase();
-        let (node, what) = (node.name.clone(), format!("apt (its package manager is: {found})"));
-        return Err(HostError::Lacks { node, what });
+    if facts.package_manager == PackageManager::None {
+        let what = "a package manager that kup knows (apt, dnf, zypper), or plain programs";
+        return Err(HostError::Lacks { node: node.name.clone(), what: what.to_owned() });
     }
+    let installer = Installer::new(facts.package_manager, asking.programs_from.clone());
     let control_plane = match node.control_plane {
         true => ControlPlaneState::read(host).await?,
         false => ControlPlaneState::none(),
@@ -280,8 +283,8 @@ async fn read(
         node: node.clone(),
         address: address.to_owned(),
         facts,
-        packages: PackageState::read(host).await?,
-        offers: Offers::read(host, &asking.minors).await?,
+        packages: PackageState::read(host, &installer).await?,
+        offers: Offers::read(host, &installer, &asking.minors).await?,
         control_plane,
         survey: MachineSurvey::default(),
         seen_at: asking.clock.now(),

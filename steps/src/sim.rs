@@ -38,6 +38,7 @@ mod machine;
 mod picture;
 mod pods;
 mod policy;
+mod prefetch;
 mod release;
 pub mod spec;
 mod staticpods;

@@ -1,10 +1,10 @@
-//! What repositories offer. Reads `node/offers.sh`.
+//! What repositories offer. Reads `node/deed/offers.sh`.
 
 use std::collections::BTreeMap;
 
 use super::reply::{self, Lines};
 use crate::host::{Host, HostError};
-use crate::package;
+use crate::package::Installer;
 use crate::version::Version;
 
 /// What the repositories of some minors offer, as one node sees them.
@@ -30,8 +30,12 @@ impl Offers {
     ///
     /// # Errors
     /// See [`HostError`]; a repository that cannot be read is no error here.
-    pub async fn read(host: &dyn Host, minors: &[String]) -> Result<Self, HostError> {
-        let lines = Lines::ask(host, &package::offers(minors)).await?;
+    pub async fn read(
+        host: &dyn Host,
+        installer: &Installer,
+        minors: &[String],
+    ) -> Result<Self, HostError> {
+        let lines = Lines::ask(host, &installer.offers(minors)).await?;
         let mut offers = Self { minors: BTreeMap::new(), repository: lines.text("repository")? };
         for (minor, why) in lines.with_prefix("unreadable:") {
             let unreadable = Some(why.to_owned());

@@ -12,6 +12,7 @@ use super::machine::{
     manifest_path,
 };
 use super::policy;
+use super::prefetch;
 use super::release;
 use crate::host::Reply;
 use crate::script::{self, Script};
@@ -34,6 +35,8 @@ pub(super) fn answer(
         packages(machine)
     } else if name == script::OFFERS.0 {
         offers(&script.args)
+    } else if name == script::PREFETCHED.0 {
+        prefetch::prefetched(machine, &script.args)
     } else if name == script::CONTROL_PLANE.0 {
         control_plane(machine)
     } else if name == script::KUBELET.0 {
