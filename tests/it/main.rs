@@ -28,4 +28,5 @@ mod sim_rig;
 mod sim_upgrade;
 mod sim_world;
 mod tidy;
+mod transcripts;
 mod walk;
