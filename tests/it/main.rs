@@ -30,4 +30,5 @@ mod sim_troubles;
 mod sim_upgrade;
 mod sim_world;
 mod tidy;
+mod transcripts;
 mod walk;

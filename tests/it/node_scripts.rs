@@ -23,6 +23,8 @@ const KUBEADM: &str = "#!/bin/sh\necho \"kubeadm $* with $(ls \"$ROOT/etc/kubern
 /// A key and a certificate belong together when they say the same.
 const OPENSSL: &str = "#!/bin/sh\nwhile [ \"$1\" != -in ]; do shift; done\ncat \"$2\"\n";
 
+mod phase;
+
 struct Node(tempfile::TempDir);
 
 impl Node {

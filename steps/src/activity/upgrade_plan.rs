@@ -10,24 +10,14 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
+pub use self::output::{Component, PlanOutput, read};
 use crate::script::{Script, UPGRADE_PLAN};
 use crate::world::{World, host_error};
 
+mod output;
+
 /// The activity `upgrade-plan`. Parameters: `version`, `flags` (comma separated, may be empty).
 pub struct UpgradePlan(pub Arc<World>);
-
-/// Returns the API groups of the table's rows that want manual work.
-/// The table is kubeadm's (`cmd/upgrade/plan.go`, printComponentConfigVersionStates).
-fn manual_upgrades(text: &str) -> Vec<String> {
-    let rows = text.lines().skip_while(|line| !line.starts_with("API GROUP")).skip(1);
-    let cells = rows.map(|line| line.split_whitespace().collect::<Vec<_>>());
-    cells
-        .filter_map(|cells| match cells.as_slice() {
-            [group, .., "yes"] => Some((*group).to_owned()),
-            _ => None,
-        })
-        .collect()
-}
 
 #[async_trait]
 impl Activity for UpgradePlan {
@@ -77,16 +67,20 @@ impl Activity for UpgradePlan {
             error.output = blob;
             return Err(error);
         }
-        let manual = manual_upgrades(&text);
-        if !manual.is_empty() {
+        let read = read(&text);
+        if !read.manual.is_empty() {
             let mut error = ActivityError::permanent(format!(
                 "these component configs must be upgraded by hand first: {}",
-                manual.join(", ")
+                read.manual.join(", ")
             ));
             error.output = blob;
             return Err(error);
         }
-        Ok(Output { summary: "kubeadm sees nothing that must be done by hand".to_owned(), blob })
+        let etcd = read.components.iter().find(|row| row.name == "etcd");
+        let etcd = etcd.map(|row| format!("; etcd goes from {} to {}", row.current, row.target));
+        let etcd = etcd.unwrap_or_default();
+        let summary = format!("kubeadm sees nothing that must be done by hand{etcd}");
+        Ok(Output { summary, blob })
     }
 
     async fn verify(&self, _: &StepContext) -> Result<Proof, ActivityError> {
@@ -95,18 +89,5 @@ impl Activity for UpgradePlan {
 
     async fn undo(&self, _: &StepContext) -> Result<Output, ActivityError> {
         super::nothing_to_undo()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn configs_that_need_a_person_are_found() {
-        let table = "COMPONENT NODE\n\nAPI GROUP   CURRENT VERSION   PREFERRED VERSION   MANUAL UPGRADE REQUIRED\n\
-            kubeproxy.config.k8s.io   v1alpha1   v1alpha1   no\nkubelet.config.k8s.io   v1alpha1   v1beta1   yes\n____\n";
-        assert_eq!(manual_upgrades(table), ["kubelet.config.k8s.io"]);
-        assert!(manual_upgrades("yes\n").is_empty());
     }
 }

@@ -106,6 +106,12 @@ async fn whatever_fails_of_kubeadms_phases_a_run_succeeds_by_itself_or_on_its_op
     everything_fails(&forward_route(), of_kubeadm).await;
 }
 
+#[tokio::test]
+async fn whatever_fails_while_etcd_is_patched_a_run_succeeds_by_itself_or_on_its_operators_word() {
+    let route = Route::new("sim:1x0@v1.33.3", "v1.34.1");
+    everything_fails(&route, |step| step.id.as_str().starts_with("etcd-")).await;
+}
+
 async fn everything_fails(route: &Route, which: fn(&StepSpec) -> bool) {
     let walk = forward(route, 1).await;
     let plan = walk.site.plan();
