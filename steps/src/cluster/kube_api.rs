@@ -12,6 +12,7 @@ mod http;
 mod objects;
 #[cfg(test)]
 mod stub;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -102,7 +103,7 @@ impl Cluster for KubeApi {
     }
 
     async fn survey(&self) -> ClusterSurvey {
-        ClusterSurvey::empty()
+        survey::survey(self).await
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, ClusterError> {

@@ -90,7 +90,8 @@ pub(super) fn read_config_map(object: &Value) -> ConfigMap {
     }
 }
 
-fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
+/// Returns the list at a JSON pointer, empty where there is none.
+pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -98,7 +99,8 @@ fn flag(object: &Value, pointer: &str) -> bool {
     object.pointer(pointer).and_then(Value::as_bool).unwrap_or_default()
 }
 
-fn map(object: &Value, pointer: &str) -> BTreeMap<String, String> {
+/// Returns the texts of an object by their keys.
+pub(super) fn map(object: &Value, pointer: &str) -> BTreeMap<String, String> {
     let Some(entries) = object.pointer(pointer).and_then(Value::as_object) else {
         return BTreeMap::new();
     };
@@ -136,7 +138,8 @@ fn describe(condition: &Value) -> String {
     format!("{kind} is {status}: {}", said.join(": "))
 }
 
-fn controller(object: &Value) -> Option<(String, String)> {
+/// Returns kind and name of an object's controller.
+pub(super) fn controller(object: &Value) -> Option<(String, String)> {
     let owners = list(object, "/metadata/ownerReferences");
     let owner = owners.iter().find(|it| flag(it, "/controller"))?;
     Some((text(owner, "/kind"), text(owner, "/name")))
