@@ -22,27 +22,36 @@ const NOT_APPLIED: [&str; 5] =
     ["events", "endpointslices", "leases", "csistoragecapacities", "volumeattachments"];
 
 pub(super) async fn objects(api: &KubeApi) -> Result<Vec<AppliedObject>, ClusterError> {
-    let version = api.server_version().await?;
-    let removed = removed_after(&version);
-    let groups: BTreeSet<&str> =
-        removed.iter().flat_map(|api| [api.group.as_str(), replacing_group(api)]).collect();
-    let asked = stream::iter(groups.into_iter().filter(|group| !group.is_empty()))
-        .map(|group| async move { Ok::<_, ClusterError>((group, versions(api, group).await?)) });
-    let served: BTreeMap<&str, Vec<String>> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
-    let lists: BTreeSet<(String, &str)> = removed
-        .iter()
-        .filter(|api| !NOT_APPLIED.contains(&api.resource.as_str()))
-        .filter_map(|api| Some((group_version(api, &served)?, api.resource.as_str())))
+    let removed = removed_after(&api.server_version().await?);
+    let served = served(api, &removed).await?;
+    let listable = removed.iter().filter(|it| !NOT_APPLIED.contains(&it.resource.as_str()));
+    let lists: BTreeSet<(String, String)> = listable
+        .filter_map(|it| Some((group_version(it, &served)?, it.resource.clone())))
         .collect();
     let found = stream::iter(lists).map(|(place, resource)| applied(api, place, resource));
     let found: Vec<Vec<AppliedObject>> = found.buffered(AT_ONCE).try_collect().await?;
-    let is_removed = |object: &AppliedObject| {
-        let same = |api: &&RemovedApi| {
-            api.kind == object.kind && format!("{}/{}", api.group, api.version) == object.api_version
-        };
-        removed.iter().any(|api| same(api))
-    };
+    let is_removed = |object: &AppliedObject| removed.iter().any(|it| is_of(object, it));
     Ok(found.into_iter().flatten().filter(is_removed).collect())
+}
+
+fn is_of(object: &AppliedObject, api: &RemovedApi) -> bool {
+    let RemovedApi { group, version, kind, .. } = api;
+    *kind == object.kind && format!("{group}/{version}") == object.api_version
+}
+
+/// Returns the versions that the server has of the groups that matter.
+async fn served(
+    api: &KubeApi,
+    removed: &[&RemovedApi],
+) -> Result<BTreeMap<String, Vec<String>>, ClusterError> {
+    let groups = removed.iter().flat_map(|it| [it.group.as_str(), replacing_group(it)]);
+    let groups: BTreeSet<String> =
+        groups.filter(|group| !group.is_empty()).map(str::to_owned).collect();
+    let asked = stream::iter(groups).map(|group| async move {
+        let versions = versions(api, &group).await?;
+        Ok::<_, ClusterError>((group, versions))
+    });
+    asked.buffer_unordered(AT_ONCE).try_collect().await
 }
 
 /// Returns what minors above this version remove.
@@ -57,7 +66,7 @@ fn replacing_group(api: &RemovedApi) -> &str {
 }
 
 /// Returns the group and version to read through: the one that replaces it, else whatever its group still has.
-fn group_version(api: &RemovedApi, served: &BTreeMap<&str, Vec<String>>) -> Option<String> {
+fn group_version(api: &RemovedApi, served: &BTreeMap<String, Vec<String>>) -> Option<String> {
     let (group, version) = api.replacement.split_once('/').unwrap_or_default();
     let has = |group: &str, version: &str| {
         served.get(group).is_some_and(|versions| versions.iter().any(|it| it == version))
@@ -71,13 +80,13 @@ fn group_version(api: &RemovedApi, served: &BTreeMap<&str, Vec<String>>) -> Opti
 async fn applied(
     api: &KubeApi,
     place: String,
-    resource: &str,
+    resource: String,
 ) -> Result<Vec<AppliedObject>, ClusterError> {
-    if !can_list(api, &place, resource).await? {
+    if !can_list(api, &place, &resource).await? {
         return Ok(Vec::new());
     }
     let doing = format!("list {resource} of {place}");
-    let found = api.list(&doing, &format!("/apis/{place}/{}", escape(resource)), "").await?;
+    let found = api.list(&doing, &format!("/apis/{place}/{}", escape(&resource)), "").await?;
     Ok(found.iter().filter_map(read_applied).collect())
 }
 
