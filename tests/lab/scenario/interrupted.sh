@@ -69,4 +69,5 @@ kubelet_config_maps() { kubectl get configmaps -n kube-system -o name | sed -n '
 
 kubelet_versions() { kubectl get nodes -o "jsonpath='{.items[*].status.nodeInfo.kubeletVersion}'" | tr ' ' '\n' | sort -u | xargs; }
 
-has_no_process() { ! lab ssh "$1" pgrep -f "'^$2 '" >/dev/null; } # NODE PROGRAM
+has_process() { lab ssh "$1" pgrep -f "'^$2 '" >/dev/null; } # NODE PROGRAM
+has_no_process() { ! has_process "$@"; }

@@ -24,6 +24,12 @@ configured_version() {
   kubectl get configmap kubeadm-config -n kube-system -o "jsonpath='{.data.ClusterConfiguration}'" | awk '/^kubernetesVersion:/ {print $2}'
 }
 
+kubelet_config_of_target() {
+  local name
+  name=kubelet-config-$(echo "${TO#v}" | cut -d. -f1,2)
+  kubectl get "configmap/$name" "role/kubeadm:$name" -n kube-system -o name | wc -l
+}
+
 check_upgraded() {
   local node
   remember after
@@ -40,6 +46,9 @@ check_upgraded() {
         check "$node runs static pods at $TO" is "$(running_versions "$node")" "$TO" ;;
     esac
   done
+  # kubeadm writes these last: where they are old, it did not come to its end.
+  check "kube-proxy is at $TO" is "$(kubectl get daemonset kube-proxy -n kube-system -o "jsonpath='{..image}'" | sed 's/.*://')" "$TO"
+  check "the kubelets' ConfigMap of $TO may be read by them" is "$(kubelet_config_of_target)" 2
   check "kubeadm-config is at $TO" is "$(configured_version)" "$TO"
 }
 
