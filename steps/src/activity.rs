@@ -29,6 +29,7 @@ mod manifests;
 mod others;
 pub mod packages;
 mod pre_image;
+pub mod prefetch;
 pub mod put_back;
 pub mod repository;
 pub mod uncordon;
@@ -38,10 +39,11 @@ pub mod verify;
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 21] = [
+    let all: [Arc<dyn Activity>; 22] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(repository::Repository(world())),
         Arc::new(packages::Packages(world())),
+        Arc::new(prefetch::Prefetch(world())),
         Arc::new(upgrade_plan::UpgradePlan(world())),
         Arc::new(kubeadm::Kubeadm::apply(world())),
         Arc::new(kubeadm::Kubeadm::node(world())),

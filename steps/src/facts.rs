@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{Host, HostError};
+use crate::package::Installer;
 use crate::script::{self, Script};
 
 use self::reply::Lines;
@@ -14,6 +15,7 @@ pub mod etcd;
 mod kubelet;
 mod leftovers;
 mod offers;
+mod prefetched;
 pub(crate) mod reply;
 mod survey;
 mod view;
@@ -21,6 +23,7 @@ mod view;
 pub use kubelet::{KubeletProcess, KubeletState};
 pub use leftovers::{LeftAttempt, Leftovers, Trace};
 pub use offers::{MinorOffers, Offers};
+pub use prefetched::Prefetched;
 pub use survey::{Certificate, DirectAnswer, KubeletFlag, MachineSurvey};
 
 /// What installs packages on a node.
@@ -33,8 +36,32 @@ pub enum PackageManager {
     Dnf,
     /// SUSE's.
     Zypper,
+    /// Plain programs that no package owns.
+    Binaries,
     /// None that is known.
     None,
+}
+
+impl PackageManager {
+    const NAMES: [(&'static str, Self); 5] = [
+        ("apt", Self::Apt),
+        ("dnf", Self::Dnf),
+        ("zypper", Self::Zypper),
+        ("binaries", Self::Binaries),
+        ("none", Self::None),
+    ];
+
+    /// Returns its name, as facts and plans spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, it)| *it == self).map_or("none", |(name, _)| *name)
+    }
+
+    /// Returns the one of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(it, _)| *it == name).map(|(_, it)| *it)
+    }
 }
 
 /// Who a machine is, what it runs, how much room it has.
@@ -81,12 +108,6 @@ impl NodeFacts {
 
     /// Takes an answer apart.
     pub(crate) fn of(lines: &Lines) -> Result<Self, HostError> {
-        let managers = [
-            ("apt", PackageManager::Apt),
-            ("dnf", PackageManager::Dnf),
-            ("zypper", PackageManager::Zypper),
-            ("none", PackageManager::None),
-        ];
         let free = lines.with_prefix("free_kib:").map(|(path, kib)| Ok((path, lines.number(kib)?)));
         Ok(Self {
             hostname: lines.text("hostname")?,
@@ -95,7 +116,7 @@ impl NodeFacts {
             host_key: lines.option("host_key")?,
             uid: lines.number(lines.get("uid")?)?,
             systemd: lines.text("systemd")?,
-            package_manager: lines.one_of("package_manager", &managers)?,
+            package_manager: lines.one_of("package_manager", &PackageManager::NAMES)?,
             has_admin_conf: lines.yes("admin_conf")?,
             manifests: lines.list("manifests")?,
             free_kib: free.collect::<Result<_, HostError>>()?,
@@ -143,8 +164,8 @@ impl PackageState {
     ///
     /// # Errors
     /// See [`HostError`].
-    pub async fn read(host: &dyn Host) -> Result<Self, HostError> {
-        Self::of(&Lines::ask(host, &Script::new::<String>(script::PACKAGES, [])).await?)
+    pub async fn read(host: &dyn Host, installer: &Installer) -> Result<Self, HostError> {
+        Self::of(&Lines::ask(host, &installer.packages()).await?)
     }
 
     /// Takes an answer apart.

@@ -152,6 +152,8 @@ pub async fn version(cluster: &dyn Cluster) -> Result<Version, InventoryError> {
 pub struct Asking {
     /// The minors whose repositories are asked.
     pub minors: Vec<String>,
+    /// The folder or address that plain programs come from, on nodes where no package owns them.
+    pub programs_from: Option<String>,
     /// The clock by which answers are dated.
     pub clock: Arc<dyn Clock>,
 }

@@ -121,6 +121,8 @@ composed! {
     BINARIES_OFFERS = "binaries-offers" of "manager/binaries" "deed/offers";
     /// [`PREFETCHED`] with plain programs.
     BINARIES_PREFETCHED = "binaries-prefetched" of "manager/binaries" "deed/room" "deed/images" "deed/prefetched";
+    /// [`REPOSITORY`] with plain programs: there is none to switch.
+    BINARIES_REPOSITORY = "binaries-repository" of "manager/binaries" "deed/repository";
     /// [`INSTALL`] with plain programs.
     BINARIES_INSTALL = "binaries-install" of "manager/binaries" "deed/room" "deed/exact" "deed/install";
     /// [`DOWNGRADE`] with plain programs.

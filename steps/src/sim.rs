@@ -41,6 +41,7 @@ mod machine_survey;
 mod picture;
 mod pods;
 mod policy;
+mod prefetch;
 mod release;
 pub mod spec;
 mod staticpods;

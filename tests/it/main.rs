@@ -24,6 +24,7 @@ mod rollback;
 mod seeds;
 mod sim_crash;
 mod sim_half_done;
+mod sim_prefetch;
 mod sim_rig;
 mod sim_troubles;
 mod sim_upgrade;

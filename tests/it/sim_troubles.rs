@@ -24,7 +24,7 @@ pub(crate) async fn inventory(
     let hosts: BTreeMap<String, (String, Arc<dyn Host>)> =
         nodes.iter().map(|node| host(&node.name)).collect();
     let minors = vec!["v1.35".to_owned(), "v1.36".to_owned()];
-    collect(cluster.as_ref(), &nodes, &hosts, &Asking { minors, clock }).await
+    collect(cluster.as_ref(), &nodes, &hosts, &Asking { minors, programs_from: None, clock }).await
 }
 
 #[tokio::test]

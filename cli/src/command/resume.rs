@@ -69,7 +69,11 @@ async fn catalog(
     }
     let nodes = connected.cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
-    let asking = Asking { minors: minors(&state.plan)?, clock: Arc::clone(&session.clock) };
+    let asking = Asking {
+        minors: minors(&state.plan)?,
+        programs_from: None,
+        clock: Arc::clone(&session.clock),
+    };
     let inventory = inventory::collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?;
     super::gates::catalog(session, &Arc::new(inventory), None)
 }

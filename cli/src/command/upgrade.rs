@@ -47,7 +47,11 @@ pub(crate) async fn prepare(
         return Err(CliError::unchanged(Exit::Usage, message));
     }
     let hosts = connected.hosts(&nodes);
-    let asking = Asking { minors: target.minors(from), clock: Arc::clone(&session.clock) };
+    let asking = Asking {
+        minors: target.minors(from),
+        programs_from: None,
+        clock: Arc::clone(&session.clock),
+    };
     let inventory = Arc::new(collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?);
     let n_workers = nodes.iter().filter(|node| !node.control_plane).count();
     let offers = Offers::of_all(inventory.nodes.iter().map(|node| &node.offers));

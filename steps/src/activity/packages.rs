@@ -1,6 +1,6 @@
 //! Installs packages of a node in exact versions.
 //!
-//! Changes: the packages, nothing beside them; holds stay. Half-way: dpkg interrupted, some packages new. Observe: their versions and dpkg's
+//! Changes: the packages, nothing beside them; holds stay. Half-way: a transaction interrupted, some packages new. Observe: their versions and
 //! state. Undo: the versions and holds from before, from the repository from before.
 
 use std::sync::Arc;
@@ -13,15 +13,16 @@ use kup_core::event::{Found, Settlement};
 
 use crate::attempt;
 use crate::facts::PackageState;
-use crate::package;
+use crate::package::{self, Installer};
 use crate::world::{World, host_error};
 
-/// The activity `packages`. Parameters: `packages` (`kubelet=1.20.2-1.1,kubectl=1.20.2-1.1`).
+/// The activity `packages`. Parameters: `packages` (`kubelet=1.20.2-1.1,kubectl=1.20.2-1.1`); and, not in every plan,
+/// `manager` (`apt` without it) and `from`, where plain programs come from.
 pub struct Packages(pub Arc<World>);
 
-type Pair = (String, String);
+pub(super) type Pair = (String, String);
 
-fn pairs(text: &str) -> Vec<Pair> {
+pub(super) fn pairs(text: &str) -> Vec<Pair> {
     let pair = |one: &str| {
         one.split_once('=').map(|(name, version)| (name.to_owned(), version.to_owned()))
     };
@@ -32,7 +33,7 @@ fn pinned(pairs: &[Pair]) -> Vec<package::Pinned<'_>> {
     pairs.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect()
 }
 
-fn join(pairs: &[Pair]) -> String {
+pub(super) fn join(pairs: &[Pair]) -> String {
     let one = |(name, version): &Pair| format!("{name}={version}");
     pairs.iter().map(one).collect::<Vec<_>>().join(",")
 }
@@ -40,7 +41,7 @@ fn join(pairs: &[Pair]) -> String {
 impl Packages {
     async fn state(&self, cx: &StepContext) -> Result<PackageState, ActivityError> {
         let host = self.0.host(&cx.target).await?;
-        PackageState::read(host).await.map_err(|e| host_error(&e))
+        PackageState::read(host, &Installer::of(cx)?).await.map_err(|e| host_error(&e))
     }
 }
 
@@ -120,7 +121,8 @@ impl Activity for Packages {
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let host = self.0.host(&cx.target).await?;
-        attempt::run(cx, host, package::install(&pinned(&pairs(cx.param("packages")?)))).await
+        let packages = pairs(cx.param("packages")?);
+        attempt::run(cx, host, Installer::of(cx)?.install(&pinned(&packages))).await
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
@@ -137,6 +139,6 @@ impl Activity for Packages {
         let before = pairs(super::need_note(cx, "before")?);
         let held: Vec<&str> =
             super::need_note(cx, "held")?.split(',').filter(|name| !name.is_empty()).collect();
-        attempt::run(cx, host, package::downgrade(&held, &pinned(&before))).await
+        attempt::run(cx, host, Installer::of(cx)?.downgrade(&held, &pinned(&before))).await
     }
 }

@@ -14,17 +14,17 @@ use kup_core::event::{Found, Settlement};
 use super::pre_image;
 use crate::attempt;
 use crate::facts::PackageState;
-use crate::package;
+use crate::package::Installer;
 use crate::script::{RESTORE_FILES, Script};
 use crate::world::{World, host_error};
 
-/// The activity `repository`. Parameters: `minor` (`v1.20`).
+/// The activity `repository`. Parameters: `minor` (`v1.20`); and, not in every plan, `manager`.
 pub struct Repository(pub Arc<World>);
 
 impl Repository {
     async fn state(&self, cx: &StepContext) -> Result<PackageState, ActivityError> {
         let host = self.0.host(&cx.target).await?;
-        PackageState::read(host).await.map_err(|e| host_error(&e))
+        PackageState::read(host, &Installer::of(cx)?).await.map_err(|e| host_error(&e))
     }
 }
 
@@ -83,7 +83,7 @@ impl Activity for Repository {
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let host = self.0.host(&cx.target).await?;
-        attempt::run(cx, host, package::switch_repository(cx.param("minor")?)).await
+        attempt::run(cx, host, Installer::of(cx)?.switch_repository(cx.param("minor")?)).await
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {

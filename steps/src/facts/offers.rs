@@ -1,4 +1,4 @@
-//! What repositories offer. Reads `node/offers.sh`.
+//! What repositories offer. Reads `node/deed/offers.sh`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reply::{self, Lines};
 use crate::host::{Host, HostError};
-use crate::package;
+use crate::package::Installer;
 use crate::version::Version;
 
 /// What the repositories of some minors offer, as one node sees them.
@@ -32,8 +32,12 @@ impl Offers {
     ///
     /// # Errors
     /// See [`HostError`]; a repository that cannot be read is no error here.
-    pub async fn read(host: &dyn Host, minors: &[String]) -> Result<Self, HostError> {
-        Self::of(&Lines::ask(host, &package::offers(minors)).await?)
+    pub async fn read(
+        host: &dyn Host,
+        installer: &Installer,
+        minors: &[String],
+    ) -> Result<Self, HostError> {
+        Self::of(&Lines::ask(host, &installer.offers(minors)).await?)
     }
 
     /// Takes an answer apart.

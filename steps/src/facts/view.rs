@@ -17,7 +17,7 @@ impl PackageState {
         self.packages.get(name).is_some_and(|package| package.is_held)
     }
 
-    /// Says how dpkg was interrupted; `None` when it was not.
+    /// Says how the package manager was interrupted; `None` when it was not.
     #[must_use]
     pub fn interrupted(&self, names: &[&str]) -> Option<String> {
         let broken =
@@ -25,8 +25,8 @@ impl PackageState {
         let broken: Vec<&str> = names.iter().filter(broken).copied().collect();
         match (&self.audit, broken.is_empty()) {
             (None, true) => None,
-            (Some(audit), true) => Some(format!("dpkg was interrupted: {audit}")),
-            (_, false) => Some(format!("dpkg was interrupted at {}", broken.join(", "))),
+            (Some(audit), true) => Some(format!("an installation was interrupted: {audit}")),
+            (_, false) => Some(format!("an installation was interrupted at {}", broken.join(", "))),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::facts::{
     ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageManager, PackageState,
 };
 use crate::host::{Host, HostError};
+use crate::package::Installer;
 
 /// The machines of a cluster while they are asked.
 pub(super) struct Machines<'a> {
@@ -57,15 +58,16 @@ impl<'a> Machines<'a> {
         host: &dyn Host,
     ) -> Result<NodeInventory, HostError> {
         let facts = NodeFacts::read(host).await?;
-        if facts.package_manager != PackageManager::Apt {
-            let found = format!("{:?}", facts.package_manager).to_lowercase();
-            let what = format!("apt (its package manager is: {found})");
-            return Err(HostError::Lacks { node: node.name.clone(), what });
+        if facts.package_manager == PackageManager::None {
+            let what = "a package manager that kup knows (apt, dnf, zypper), or plain programs";
+            return Err(HostError::Lacks { node: node.name.clone(), what: what.to_owned() });
         }
+        let installer =
+            Installer::new(facts.package_manager, self.asking.programs_from.clone());
         // Side by side over the connection that is there now: the repositories take longest.
         let (packages, offers, survey, (control_plane, ())) = tokio::join!(
-            PackageState::read(host),
-            Offers::read(host, &self.asking.minors),
+            PackageState::read(host, &installer),
+            Offers::read(host, &installer, &self.asking.minors),
             MachineSurvey::read(host),
             async { tokio::join!(control_plane(node, host), self.ask_etcd(node, host)) },
         );

@@ -6,7 +6,7 @@
 #   host_key=<SHA256:... fingerprint of the ed25519 (else ecdsa, rsa) SSH host key, empty without one>
 #   uid=0
 #   systemd=running|degraded|...|absent          (systemctl is-system-running; absent without systemd as PID 1)
-#   package_manager=apt|dnf|zypper|none
+#   package_manager=apt|dnf|zypper|binaries|none (what owns kubelet and kubeadm; binaries: they are there and no package owns them)
 #   admin_conf=yes|no                            (/etc/kubernetes/admin.conf)
 #   manifests=etcd.yaml,kube-apiserver.yaml,...  (names in /etc/kubernetes/manifests that do not begin with a dot, sorted)
 #   free_kib:<path>=<KiB>                        for /etc/kubernetes /var/lib/kubelet /var/lib/kup /var/lib/etcd /usr/bin /var/cache/apt (nearest existing parent)
@@ -33,12 +33,24 @@ systemd_state() {
 }
 
 package_manager() {
-    if command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1; then
+    if command -v dpkg-query >/dev/null 2>&1 && dpkg-query -W -f='${db:Status-Status}\n' kubelet kubeadm 2>/dev/null | grep -qvE '^(not-installed|config-files)$'; then
         echo apt
-    elif command -v dnf >/dev/null 2>&1; then
-        echo dnf
-    elif command -v zypper >/dev/null 2>&1; then
+    elif command -v rpm >/dev/null 2>&1 && { rpm -q kubelet || rpm -q kubeadm; } >/dev/null 2>&1; then
+        rpm_manager
+    elif command -v kubelet >/dev/null 2>&1 || command -v kubeadm >/dev/null 2>&1; then
+        echo binaries
+    elif command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1; then
+        echo apt
+    else
+        rpm_manager
+    fi
+}
+
+rpm_manager() {
+    if command -v zypper >/dev/null 2>&1; then
         echo zypper
+    elif command -v dnf >/dev/null 2>&1 || command -v yum >/dev/null 2>&1; then
+        echo dnf
     else
         echo none
     fi

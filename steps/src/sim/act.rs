@@ -10,12 +10,13 @@ use super::agenda::Agenda;
 use super::api::Api;
 use super::folder::Loaded;
 use super::machine::Machine;
-use super::{dpkg, files, kubeadm, kubelet, staticpods};
+use super::{dpkg, files, kubeadm, kubelet, prefetch, staticpods};
 
 /// One thing that a script does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Act {
     Package(dpkg::PackageAct),
+    Prefetch(prefetch::PrefetchAct),
     Kubelet(kubelet::KubeletAct),
     File(files::FileAct),
     Kubeadm(kubeadm::KubeadmAct),
@@ -61,6 +62,7 @@ impl Act {
     pub(super) fn milliseconds(&self) -> u64 {
         match self {
             Self::Package(act) => act.milliseconds(),
+            Self::Prefetch(act) => act.milliseconds(),
             Self::Kubelet(act) => act.milliseconds(),
             Self::File(act) => act.milliseconds(),
             Self::Kubeadm(act) => act.milliseconds(),
@@ -73,6 +75,7 @@ impl Act {
     pub(super) fn perform(&self, machine: &mut Machine, reach: &mut Reach<'_>) -> Then {
         match self {
             Self::Package(act) => act.perform(machine, reach),
+            Self::Prefetch(act) => act.perform(machine, reach),
             Self::Kubelet(act) => act.perform(machine, reach),
             Self::File(act) => act.perform(machine, reach),
             Self::Kubeadm(act) => act.perform(machine, reach),

@@ -10,7 +10,7 @@ use super::machine::{
     manifest_path,
 };
 use super::told::{Lines, yes_no};
-use super::{etcd, machine_survey, policy, release, told, troubles};
+use super::{etcd, machine_survey, policy, prefetch, release, told, troubles};
 use crate::host::Reply;
 use crate::script::{self, Script};
 use crate::version::Version;
@@ -36,6 +36,8 @@ pub(super) fn answer(
         packages(machine)
     } else if name == script::OFFERS.0 {
         offers(&script.args)
+    } else if name == script::PREFETCHED.0 {
+        prefetch::prefetched(machine, &script.args)
     } else if name == script::CONTROL_PLANE.0 {
         control_plane(machine)
     } else if name == script::KUBELET.0 {

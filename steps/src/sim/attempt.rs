@@ -10,7 +10,7 @@ use super::access::Access;
 use super::act::Act;
 use super::agenda::Chore;
 use super::machine::{Attempt, AttemptState, Machine, OwnerRecord};
-use super::{dpkg, files, kubeadm, kubelet};
+use super::{dpkg, files, kubeadm, kubelet, prefetch};
 use crate::host::{AttemptStatus, Order, Owner};
 use crate::script::{self, Script};
 
@@ -99,6 +99,8 @@ fn acts(script: &Script) -> Option<Vec<Act>> {
         Some(dpkg::install(args))
     } else if name == script::DOWNGRADE.0 {
         Some(dpkg::downgrade(args))
+    } else if name == script::PREFETCH.0 {
+        Some(prefetch::prefetch(args))
     } else if name == script::KUBEADM_APPLY.0 {
         Some(kubeadm::apply(args))
     } else if name == script::KUBEADM_NODE.0 {

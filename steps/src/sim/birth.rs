@@ -9,6 +9,7 @@ use super::machine::{
     KUBELET_CONFIG, Kubelet, MANIFESTS, Machine, PACKAGES, Package, REPOSITORY_FILE, StoredFile,
     UnitState, manifest_path,
 };
+use super::prefetch::Brought;
 use super::release;
 use super::spec::SimSpec;
 use super::troubles::Troubles;
@@ -45,6 +46,7 @@ fn machine(spec: &SimSpec, seed: &str, ca: &str, name: String, address: String) 
         files: BTreeMap::new(),
         packages: packages(spec),
         lists: spec.version.minor_name(),
+        brought: Brought::default(),
         kubelet: newborn_kubelet(spec, id("invocation").replace('-', "")),
         containers: BTreeMap::new(),
         owner: None,

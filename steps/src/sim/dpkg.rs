@@ -121,8 +121,11 @@ fn begin(
 ) -> Then {
     reach.say("Reading package lists...");
     // As the scripts do: lists may be those of another minor, after a switch that was cut short or on the way back.
+    // What was brought before needs no lists.
     let versions = packages.iter().filter_map(|it| Some(it.split_once('=')?.1));
-    if !versions.into_iter().all(|version| release::is_offered(&machine.lists, version))
+    let is_brought = packages.iter().all(|it| machine.brought.packages.contains(it));
+    if !is_brought
+        && !versions.into_iter().all(|version| release::is_offered(&machine.lists, version))
         && let Then::Exit(status) = refresh(machine, reach)
     {
         return Then::Exit(status);
@@ -158,7 +161,11 @@ fn refusal(machine: &Machine, name: &str, version: &str, downgrade: bool) -> Opt
         return Some(format!("E: Unable to locate package {name}"));
     }
     let installed = machine.packages.get(name).map(|package| package.version.as_str());
-    if installed != Some(version) && !release::is_offered(&machine.lists, version) {
+    let is_brought = machine.brought.packages.contains(&format!("{name}={version}"));
+    if installed != Some(version)
+        && !is_brought
+        && !release::is_offered(&machine.lists, version)
+    {
         return Some(format!("E: Version '{version}' for '{name}' was not found"));
     }
     let older = release::upstream(version) < installed.and_then(release::upstream);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::act::Act;
 use super::agenda::sha256;
 use super::api::{COMPONENTS, Mirror, Status};
+use super::prefetch::Brought;
 use super::release;
 use crate::version::Version;
 
@@ -33,6 +34,9 @@ pub(super) struct Machine {
     pub(super) packages: BTreeMap<String, Package>,
     /// The minor whose package lists were fetched last.
     pub(super) lists: String,
+    /// What was brought before it is needed.
+    #[serde(default)]
+    pub(super) brought: Brought,
     pub(super) kubelet: Kubelet,
     pub(super) containers: BTreeMap<String, Container>,
     pub(super) owner: Option<OwnerRecord>,

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::facts::{
-    ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageManager, PackageState, PairState,
+    ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageState, PairState,
 };
 
 /// Collects `key=value` lines.
@@ -41,13 +41,7 @@ pub(super) fn facts(facts: &NodeFacts) -> String {
     lines.add("host_key", facts.host_key.as_deref().unwrap_or_default());
     lines.add("uid", facts.uid);
     lines.add("systemd", &facts.systemd);
-    let manager = match facts.package_manager {
-        PackageManager::Apt => "apt",
-        PackageManager::Dnf => "dnf",
-        PackageManager::Zypper => "zypper",
-        PackageManager::None => "none",
-    };
-    lines.add("package_manager", manager);
+    lines.add("package_manager", facts.package_manager.name());
     lines.add("admin_conf", yes_no(facts.has_admin_conf));
     lines.add("manifests", facts.manifests.join(","));
     for (path, kib) in &facts.free_kib {

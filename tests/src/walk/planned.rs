@@ -41,7 +41,7 @@ pub(super) async fn inventory(world: &SimWorld, target: &str, clock: Arc<dyn Clo
     let hosts: BTreeMap<String, (String, Arc<dyn Host>)> =
         nodes.iter().map(|node| host(&node.name)).collect();
     let target: Version = target.parse().unwrap();
-    let asking = Asking { minors: vec![target.minor_name()], clock };
+    let asking = Asking { minors: vec![target.minor_name()], programs_from: None, clock };
     collect(cluster.as_ref() as &dyn Cluster, &nodes, &hosts, &asking).await.unwrap()
 }
 
