@@ -12,7 +12,7 @@
 #   free_kib:<path>=<KiB>                        for /etc/kubernetes /var/lib/kubelet /var/lib/kup /var/lib/etcd /usr/bin /var/cache/apt (nearest existing parent)
 #   etcd_kib=<KiB of /var/lib/etcd, 0 without>
 #   owner=<contents of /var/lib/kup/owner on one line, empty without>
-#   other_upgrade=<names of running kubeadm, apt-get, dpkg processes, also of an attempt that an earlier run has left; empty without>
+#   other_upgrade=<names of running kubeadm, apt-get, dpkg, dnf, yum, rpm, zypper processes, also of an attempt that an earlier run has left; empty without>
 #   now=<seconds since 1970 UTC>
 set -eu
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -75,7 +75,7 @@ other_upgrade() {
     for process in /proc/[0-9]*; do
         name=$(cat "$process/comm" 2>/dev/null) || continue
         case $name in
-            kubeadm | apt-get | dpkg) printf '%s\n' "$name" ;;
+            kubeadm | apt-get | dpkg | dnf | dnf5 | yum | rpm | zypper) printf '%s\n' "$name" ;;
             *) ;;
         esac
     done | sort -u | tr '\n' ',' | sed 's/,$//'

@@ -140,3 +140,20 @@ try 'and is downloaded again' works
 deed prefetched $words
 try 'whole' said "have:kubelet=1.31.2-$R"
 }
+
+# --- The old repository is gone before anything was brought: only the package manager's own cache has the old packages.
+node
+runtime
+pulls kube-proxy:v1.31.2 pause:3.10
+mkdir -p "$BOX/$SYSTEM_CACHE"
+find "$WORK/web/v1.30/$FORM" -name 'kube*1.30.4*' -exec cp {} "$BOX/$SYSTEM_CACHE/" \;
+mv "$WORK/web/v1.30" "$WORK/web/away"
+deed prefetch v1.31 v1.31.2 worker old:kubeadm="1.30.4-$R" old:kubelet="1.30.4-$R" kubeadm="1.31.2-$R" kubelet="1.31.2-$R"
+try 'the new packages are brought without the old repository' works
+deed install kubeadm="1.31.2-$R" kubelet="1.31.2-$R"
+try 'and installed' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.31.2-$R kubectl=1.30.4-$R"
+gone
+rm -r "$BOX/$SYSTEM_CACHE"
+deed downgrade "$HOLDS" kubeadm="1.30.4-$R" kubelet="1.30.4-$R"
+try 'the way back is from what the cache had' is "$(versions)" "$(old)"
+serve

@@ -2,6 +2,7 @@
 # apt: holds are marks, a repository is a line or a stanza.
 MANAGER=apt
 REPOSITORY=/etc/apt/sources.list.d/kubernetes.list
+SYSTEM_CACHE=var/cache/apt/archives
 HOLDS=hold:kubeadm,kubelet,kubectl
 FORM=deb R=1.1 L=00
 old() { v "1.30.4-$R"; }

@@ -3,6 +3,7 @@
 MANAGER=dnf
 REPOSITORY=/etc/yum.repos.d/kubernetes.repo
 
+SYSTEM_CACHE=var/cache/dnf/kubernetes-0123456789abcdef/packages
 HOLDS=hold:kubeadm,kubelet,kubectl
 FORM=rpm R=150500.1.1 L=0
 old() { v "1.30.4-$R"; }

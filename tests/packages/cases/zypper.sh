@@ -3,6 +3,7 @@
 MANAGER=zypper
 REPOSITORY=/etc/zypp/repos.d/kubernetes.repo
 
+SYSTEM_CACHE=var/cache/zypp/packages/kubernetes
 HOLDS=hold:kubeadm,kubelet,kubectl
 FORM=rpm R=150500.1.1 L=0
 old() { v "1.30.4-$R"; }

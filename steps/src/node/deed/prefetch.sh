@@ -17,7 +17,7 @@ if [ -n "$old" ]; then
     old_minor=-
     if [ "$wanted_minor" != - ]; then old_minor=$(printf '%s\n' "$old" | sed -nE 's/^ [a-z]+=([0-9]+:)?1[.]([0-9]+)[.].*/v1.\2/p'); fi
     # shellcheck disable=SC2086 # One word a package.
-    fill_room "${old_minor:--}" $old || echo "kup: a rollback will have to find$old elsewhere"
+    fill_room "${old_minor:--}" $old || keep_cached $old || echo "kup: a rollback will have to find$old elsewhere"
 fi
 # shellcheck disable=SC2086 # One word a package.
 fill_room "$wanted_minor" $wanted || exit 69

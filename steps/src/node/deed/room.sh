@@ -43,6 +43,17 @@ fill_room() { # MINOR|- name=version...
     echo "$hall has $* now"
 }
 
+# Keeps what the package manager itself has kept of earlier installations, where no repository has it any more.
+keep_cached() { # name=version...
+    room=$home/cached
+    mkdir -p "$room/files"
+    for package; do
+        file=$(cached_files "$package" | head -n 1)
+        [ -n "$file" ] && cp "$file" "$room/files/" || return 1
+    done
+    index_files && close_room "$@"
+}
+
 # Writes down what the room has, once it is on the disk.
 close_room() {
     { if [ -f "$room/have" ]; then cat "$room/have"; fi; printf '%s\n' "$@"; } | sort -u | while IFS= read -r package; do

@@ -218,7 +218,7 @@ fetch() {
 }
 
 package_file() { # name=version
-    find "$room/cache/archives" -maxdepth 1 -name "${1%%=*}_$(printf '%s' "${1#*=}" | sed 's/:/%3a/')_*.deb" | head -n 1
+    find "$room" -name "${1%%=*}_$(printf '%s' "${1#*=}" | sed 's/:/%3a/')_*.deb" | head -n 1
 }
 
 transact() {
@@ -227,6 +227,18 @@ transact() {
         if [ "$(installed "${package%%=*}")" = "${package#*=}" ] && is_broken "${package%%=*}"; then again=--reinstall; fi
     done
     transaction $again install "$@"
+}
+
+# Makes a repository of loose files: apt has checked them when it downloaded them.
+index_files() {
+    for file in "$room"/files/*.deb; do
+        dpkg-deb -f "$file"
+        printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "${file##*/}" "$(stat -c %s "$file")" "$(sha256sum <"$file" | cut -d ' ' -f 1)"
+    done >"$room/files/Packages"
+    printf 'deb [trusted=yes] file:%s/files ./\n' "$room" >"$room/kup.list"
+    mkdir -p "$room/lists/partial" "$room/cache/archives/partial"
+    reopen_room "$room"
+    in_room apt-get -q update
 }
 
 # Prints a program in a package file, without installing it.

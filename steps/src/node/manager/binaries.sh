@@ -175,3 +175,5 @@ transact() {
 program_in() { cat "$1"; }
 
 cached_files() { :; }
+
+index_files() { :; }

@@ -154,7 +154,7 @@ to_do() { # VERB name=version...
 }
 
 # Prints the names that the transaction would touch. Fails where dnf refuses it.
-would_touch() {
+would_change() {
     for verb in install downgrade reinstall; do
         wanted=$(to_do "$verb" "$@")
         if [ -z "$wanted" ]; then continue; fi
@@ -180,11 +180,7 @@ fetch() {
     done
 }
 
-package_file() { # name=version
-    find "$room/cache" -name "${1%%=*}-${1#*=}.*.rpm" | head -n 1
-}
-
-transact() {
+change() {
     for verb in install downgrade reinstall; do
         wanted=$(to_do "$verb" "$@")
         # shellcheck disable=SC2086 # One word a package.

@@ -67,7 +67,7 @@ wait_for_others() {
 is_other_at_work() {
     for process in /proc/[0-9]*; do
         case $(cat "$process/comm" 2>/dev/null || true) in
-            rpm | yum | dnf | dnf5 | zypper | packagekitd) return 0 ;;
+            rpm | yum | dnf | dnf5 | zypper) return 0 ;;
             *) ;;
         esac
     done
@@ -165,6 +165,34 @@ kubernetes_sections() {
 
 # Opens a room that was filled before.
 reopen_room() { room=$1; }
+
+# Files of packages without a repository of theirs go to rpm itself, which is as exact.
+index_files() { :; }
+
+loose_files() { for package; do package_file "$package"; done; }
+
+package_file() { # name=version
+    find "$room" -name "${1%%=*}-${1#*=}.*.rpm" | head -n 1
+}
+
+would_touch() {
+    if [ ! -d "$room/files" ]; then
+        would_change "$@"
+        return "$?"
+    fi
+    # shellcheck disable=SC2046 # One word a file.
+    rpm -U --oldpackage --replacepkgs --test $(loose_files "$@") >&2 || return 1
+    for package; do printf '%s\n' "${package%%=*}"; done
+}
+
+transact() {
+    if [ ! -d "$room/files" ]; then
+        change "$@"
+        return "$?"
+    fi
+    # shellcheck disable=SC2046 # One word a file.
+    rpm -U --oldpackage --replacepkgs $(loose_files "$@")
+}
 
 # Prints a program in a package file, without installing it.
 program_in() { # FILE PROGRAM

@@ -70,7 +70,7 @@ broken() {
 }
 
 # Prints the names that the transaction would touch. Fails where zypper refuses it.
-would_touch() {
+would_change() {
     wanted=$(spelt "$@")
     if [ -z "$wanted" ]; then return 0; fi
     # shellcheck disable=SC2086 # One word a package.
@@ -95,11 +95,7 @@ fetch() {
 # zypper ends with 100 and more when it only has something to say; 104 is a package that is not there.
 informs() { [ "$1" -ge 100 ] && [ "$1" -ne 104 ] && [ "$1" -ne 105 ]; }
 
-package_file() { # name=version
-    find "$room/cache/packages" -name "${1%%=*}-${1#*=}.*.rpm" | head -n 1
-}
-
-transact() {
+change() {
     for again in '' --force; do
         case $again in '') wanted=$(spelt "$@") ;; *) wanted=$(broken "$@") ;; esac
         if [ -z "$wanted" ]; then continue; fi
