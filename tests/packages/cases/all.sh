@@ -6,6 +6,8 @@ node
 try 'packages are found with their versions' is "$(versions)" "$(old)"
 try 'they are held' shows hold:kubelet=yes
 try 'nothing is interrupted' shows audit=
+echo '# edited' >>"$BOX/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf"
+try 'a file that an operator has edited breaks nothing' shows state:kubeadm=ok
 try 'the repository is found with its minor' shows "minor:$REPOSITORY=v1.30"
 
 before=$(picture)
@@ -145,7 +147,7 @@ try 'whole' said "have:kubelet=1.31.2-$R"
 node
 runtime
 pulls kube-proxy:v1.31.2 pause:3.10
-mkdir -p "$BOX/$SYSTEM_CACHE"
+mkdir -p "${BOX:?}/$SYSTEM_CACHE"
 find "$WORK/web/v1.30/$FORM" -name 'kube*1.30.4*' -exec cp {} "$BOX/$SYSTEM_CACHE/" \;
 mv "$WORK/web/v1.30" "$WORK/web/away"
 deed prefetch v1.31 v1.31.2 worker old:kubeadm="1.30.4-$R" old:kubelet="1.30.4-$R" kubeadm="1.31.2-$R" kubelet="1.31.2-$R"
@@ -153,7 +155,7 @@ try 'the new packages are brought without the old repository' works
 deed install kubeadm="1.31.2-$R" kubelet="1.31.2-$R"
 try 'and installed' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.31.2-$R kubectl=1.30.4-$R"
 gone
-rm -r "$BOX/$SYSTEM_CACHE"
+rm -r "${BOX:?}/$SYSTEM_CACHE"
 deed downgrade "$HOLDS" kubeadm="1.30.4-$R" kubelet="1.30.4-$R"
 try 'the way back is from what the cache had' is "$(versions)" "$(old)"
 serve

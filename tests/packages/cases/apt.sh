@@ -50,3 +50,11 @@ try 'and asked' said "offer:v1.31:kubectl=1.31.3-$R,1.31.2-$R,1.31.1-$R"
 deed repository v1.31
 deed install kubeadm="1.31.2-$R"
 try 'and installed from' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"
+
+node
+deed repository v1.31
+mv "$WORK/web/v1.31/deb/kubelet_1.31.2-1.1_amd64.deb" "$WORK/away.deb"
+deed install kubelet="1.31.2-$R" kubectl="1.31.2-$R"
+try 'an installation that fails' test "$STATUS" -ne 0
+try 'leaves the holds' shows hold:kubectl=yes
+serve

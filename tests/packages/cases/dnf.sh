@@ -50,3 +50,7 @@ try 'what is locked is installed' works
 try 'and nothing else' is "$(versions)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"
 try 'the lock has moved with it' is "$(grep -v '^#' "$BOX/etc/dnf/plugins/versionlock.list" | grep kubeadm)" "kubeadm-0:1.31.2-$R.*"
 try 'and holds for everybody else' is "$(everybody_upgrades)" "kubeadm=1.31.2-$R kubelet=1.30.4-$R kubectl=1.30.4-$R"
+sed -i 's/v1\.31/v1.32/' "$BOX$REPOSITORY"
+deed install kubeadm="1.32.0-$R"
+try 'a refusal' fails_with 66
+try 'leaves the lock as it was' is "$(grep -v '^#' "$BOX/etc/dnf/plugins/versionlock.list" | grep kubeadm)" "kubeadm-0:1.31.2-$R.*"

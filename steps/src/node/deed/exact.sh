@@ -43,15 +43,24 @@ check_versions() {
 
 names() { for package; do printf '%s\n' "${package%%=*}"; done; }
 
-own_room=
-leave() { if [ -n "$own_room" ]; then rm -rf "$own_room"; fi; }
+own_room='' unsettled=''
+
+# A transaction that failed leaves holds as they were; one that was killed leaves them to the next attempt.
+leave() {
+    for package in $unsettled; do
+        now=$(installed "${package%%=*}")
+        if [ -n "$now" ]; then lock_only "${package%%=*}=$now" || true; fi
+    done
+    if [ -n "$own_room" ]; then rm -rf "$own_room"; fi
+}
 trap leave EXIT
 trap 'exit 1' HUP INT TERM
 
 # Installs exactly these packages; holds are written down before and hold afterwards.
 exact_transaction() {
     # Before all: finishing what was interrupted may take holds off.
-    lock_too "$@"
+    remember_holds
+    unsettled=$*
     finish_interrupted
     offline=
     if ! open_filled_room "$@"; then
@@ -61,7 +70,9 @@ exact_transaction() {
         refresh_room || { echo 'kup: the repository cannot be read' >&2; exit 69; }
     fi
     refuse_more "$@"
+    lock_too "$@"
     transact "$@"
     lock_only "$@"
+    unsettled=
     check_versions "$@"
 }

@@ -192,7 +192,9 @@ change() {
 cached_files() { find /var/cache/dnf /var/cache/libdnf5 /var/cache/yum -name "${1%%=*}-${1#*=}.*.rpm" 2>/dev/null; }
 
 refresh_lists() { # FILES
-    open_room "$(mktemp -d /var/lib/kup/room.XXXXXX)"
+    umask 077
+    mkdir -p /var/lib/kup/packages
+    open_room "$(mktemp -d /var/lib/kup/packages/.room.XXXXXX)"
     status=0
     refresh_room || status=$?
     rm -rf "$room"

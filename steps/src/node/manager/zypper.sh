@@ -108,7 +108,9 @@ change() {
 cached_files() { find /var/cache/zypp/packages -name "${1%%=*}-${1#*=}.*.rpm" 2>/dev/null; }
 
 refresh_lists() { # FILES
-    open_room "$(mktemp -d /var/lib/kup/room.XXXXXX)"
+    umask 077
+    mkdir -p /var/lib/kup/packages
+    open_room "$(mktemp -d /var/lib/kup/packages/.room.XXXXXX)"
     status=0
     refresh_room || status=$?
     rm -rf "$room"
