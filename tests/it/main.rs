@@ -15,6 +15,7 @@ mod doctor;
 mod frame_kills;
 mod fuzz;
 mod host_contract;
+mod inventory;
 mod kill;
 mod matrix;
 mod mutants;

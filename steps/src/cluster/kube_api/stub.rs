@@ -42,15 +42,16 @@ impl Stub {
 
     /// Starts a server that gives each path (without its query) the same answer whenever it is asked, and 404 to others.
     pub(super) fn serve(routes: Vec<(&str, u16, String)>) -> Self {
-        let routes: BTreeMap<String, (u16, String)> =
-            routes.into_iter().map(|(path, status, body)| (path.to_owned(), (status, body))).collect();
+        let routes: BTreeMap<String, (u16, String)> = routes
+            .into_iter()
+            .map(|(path, status, body)| (path.to_owned(), (status, body)))
+            .collect();
         let (listener, stub) = Self::listen();
         let heard = Arc::clone(&stub.asked);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let known = |path: &str| {
-                    routes.get(path).cloned().unwrap_or((404, "not found".to_owned()))
-                };
+                let known =
+                    |path: &str| routes.get(path).cloned().unwrap_or((404, "not found".to_owned()));
                 let asked = answer(stream.expect("a connection"), known);
                 heard.lock().expect("the requests").push(asked);
             }

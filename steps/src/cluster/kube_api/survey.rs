@@ -40,9 +40,8 @@ pub(super) async fn survey(api: &KubeApi) -> ClusterSurvey {
             lease::leases(api)
         )
     };
-    let used = async {
-        tokio::join!(metrics::deprecated(api), applied::objects(api), config_maps(api))
-    };
+    let used =
+        async { tokio::join!(metrics::deprecated(api), applied::objects(api), config_maps(api)) };
     let (running, beside, used) = tokio::join!(running, beside, used);
     ClusterSurvey {
         pods: part(running.0),

@@ -29,8 +29,7 @@ fn read_metrics(metrics: &str) -> Vec<DeprecatedRequest> {
 fn read_labels(labels: &str) -> DeprecatedRequest {
     let value = |name: &str| {
         let pairs = labels.split("\",").map(|pair| pair.trim_start_matches(','));
-        let mut values =
-            pairs.filter_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\""));
+        let mut values = pairs.filter_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\""));
         let value = values.next().unwrap_or_default();
         value.split('"').next().unwrap_or_default().to_owned()
     };

@@ -19,7 +19,8 @@ async fn survey(routes: Vec<(&str, u16, String)>) -> ClusterSurvey {
 }
 
 fn group(name: &str, versions: &[&str]) -> String {
-    let of = |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
+    let of =
+        |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
     let versions: Vec<Value> = versions.iter().map(of).collect();
     json!({"name": name, "versions": versions, "preferredVersion": versions[0]}).to_string()
 }
@@ -48,8 +49,10 @@ async fn budgets_are_read_in_the_version_that_the_server_has() {
     }]);
     for (version, versions) in [("v1", vec!["v1", "v1beta1"]), ("v1beta1", vec!["v1beta1"])] {
         let path = format!("/apis/policy/{version}/poddisruptionbudgets");
-        let routes =
-            vec![("/apis/policy", 200, group("policy", &versions)), (&path, 200, items(budget.clone()))];
+        let routes = vec![
+            ("/apis/policy", 200, group("policy", &versions)),
+            (&path, 200, items(budget.clone())),
+        ];
         let budgets = survey(routes).await.budgets.unwrap();
         let db = &budgets[0];
         assert_eq!((db.min_available.as_deref(), &db.max_unavailable), (Some("50%"), &None));
@@ -67,11 +70,9 @@ fn owned((key, value): (&str, &str)) -> (String, String) {
 #[tokio::test]
 async fn an_empty_selector_means_all_in_policy_v1_and_none_before() {
     let budget = |selector: Value| items(json!([{"spec": {"selector": selector}}]));
-    for (version, selector, expected) in [
-        ("v1", json!({}), true),
-        ("v1", Value::Null, false),
-        ("v1beta1", json!({}), false),
-    ] {
+    for (version, selector, expected) in
+        [("v1", json!({}), true), ("v1", Value::Null, false), ("v1beta1", json!({}), false)]
+    {
         let path = format!("/apis/policy/{version}/poddisruptionbudgets");
         let routes = vec![
             ("/apis/policy", 200, group("policy", &[version])),
@@ -118,7 +119,12 @@ async fn a_volume_that_is_bound_to_nodes_says_to_which() {
         {"metadata": {"name": "net"}},
     ]);
     let claim = |name: &str, phase: &str| json!({"metadata": {"name": name, "namespace": "n"}, "spec": {"volumeName": name}, "status": {"phase": phase}});
-    let claims = json!([claim("here", "Bound"), claim("anywhere", "Bound"), claim("net", "Bound"), claim("lost", "Pending")]);
+    let claims = json!([
+        claim("here", "Bound"),
+        claim("anywhere", "Bound"),
+        claim("net", "Bound"),
+        claim("lost", "Pending")
+    ]);
     let seen = survey(vec![
         ("/api/v1/persistentvolumes", 200, items(volumes)),
         ("/api/v1/persistentvolumeclaims", 200, items(claims)),
@@ -218,8 +224,9 @@ async fn leases_have_an_age_by_the_servers_clock_and_kureds_lock_is_one_of_them(
     let lock = json!({"nodeID": "w3", "created": "2026-11-25T09:00:00Z"}).to_string();
     let kured = json!([{"metadata": {"name": "kured", "namespace": "ops", "annotations": {"weave.works/kured-node-lock": lock}}}]);
     let path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
-    let routes =
-        |kured| vec![(path, 200, items(leases.clone())), ("/apis/apps/v1/daemonsets", 200, items(kured))];
+    let routes = |kured| {
+        vec![(path, 200, items(leases.clone())), ("/apis/apps/v1/daemonsets", 200, items(kured))]
+    };
     let found = survey(routes(kured)).await.leases.unwrap();
     let lease = |namespace: &str, name: &str, holder: &str, age_seconds| Lease {
         namespace: namespace.to_owned(),
@@ -260,7 +267,10 @@ async fn objects_are_found_by_the_version_that_they_were_applied_in() {
     };
     assert_eq!(found, [old]);
     let asked = stub.asked();
-    assert!(!asked.iter().any(|it| it.line.contains("batch/v1beta1/")), "kup uses what goes itself");
+    assert!(
+        !asked.iter().any(|it| it.line.contains("batch/v1beta1/")),
+        "kup uses what goes itself"
+    );
 }
 
 #[tokio::test]

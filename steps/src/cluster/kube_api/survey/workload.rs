@@ -146,7 +146,8 @@ fn read_claim(object: &Value, homes: &BTreeMap<String, Vec<String>>) -> Claim {
 fn hostnames(volume: &Value) -> Vec<String> {
     let terms = list(volume, "/spec/nodeAffinity/required/nodeSelectorTerms");
     let hosts = |term: &Value| {
-        let names_host = |it: &&Value| text(it, "/key") == HOSTNAME && text(it, "/operator") == "In";
+        let names_host =
+            |it: &&Value| text(it, "/key") == HOSTNAME && text(it, "/operator") == "In";
         list(term, "/matchExpressions").iter().find(names_host).map(|it| texts(it, "/values"))
     };
     let named: Option<Vec<Vec<String>>> = terms.iter().map(hosts).collect();
