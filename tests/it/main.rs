@@ -20,6 +20,7 @@ mod kill;
 mod matrix;
 mod mutants;
 mod node_scripts;
+mod node_surveys;
 mod reader;
 mod rollback;
 mod seeds;
