@@ -37,6 +37,7 @@ async fn look(session: &Session, args: &ReachArgs, sim_dir: &Path) -> Result<Inv
     let minors = [at, next].map(|version| version.minor_name()).to_vec();
     let nodes = cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
-    let asking = Asking { minors, clock: Arc::clone(&session.clock) };
+    let clock = Arc::clone(&session.clock);
+    let asking = Asking { minors, programs_from: None, clock };
     Ok(collect(cluster, &nodes, &hosts, &asking).await?)
 }
