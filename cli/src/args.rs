@@ -55,6 +55,8 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Show what an upgrade would do, and what stands in its way; changes nothing
     Plan(Upgrade),
+    /// Show the cluster and its machines as they are; changes nothing
+    Inventory(ReachArgs),
     /// Upgrade the cluster
     Start(Start),
     /// Go on with an interrupted or paused run

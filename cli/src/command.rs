@@ -4,6 +4,7 @@ mod abandon;
 mod doctor;
 mod gates;
 mod history;
+mod inventory;
 mod logs;
 mod plan;
 mod resume;
@@ -23,6 +24,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
     let global = &cli.global;
     match cli.command {
         Command::Plan(args) => plan::run(global, &args).await,
+        Command::Inventory(args) => inventory::run(global, &args).await,
         Command::Start(args) => start::run(global, &args).await,
         Command::Resume(args) => resume::run(global, &args).await,
         Command::Abandon(args) => abandon::run(global, &args).await,

@@ -3,6 +3,7 @@
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod history;
+pub(crate) mod inventory;
 pub(crate) mod plan;
 pub(crate) mod show;
 

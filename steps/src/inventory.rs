@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::activity::config_maps;
 use crate::cluster::{Cluster, ClusterError, ClusterSurvey, Node};
 use crate::facts::etcd::EtcdSurvey;
-use crate::facts::{ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageState};
+use crate::facts::{ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageState, reply};
 use crate::host::{Host, HostError};
 use crate::version::{InvalidVersion, Version};
 
@@ -50,6 +50,18 @@ pub struct Inventory {
     pub survey: ClusterSurvey,
     /// etcd, or why nobody could tell.
     pub etcd: Result<EtcdSurvey, String>,
+}
+
+impl Inventory {
+    /// Returns where control planes are reached together, as `kubeadm-config` names it; `None` where it does not.
+    #[must_use]
+    pub fn control_plane_endpoint(&self) -> Option<String> {
+        let maps = self.survey.config_maps.as_ref().ok()?;
+        let configuration = maps.get("kubeadm-config")?.get("ClusterConfiguration")?;
+        let mut lines = configuration.lines();
+        let endpoint = lines.find_map(|line| line.strip_prefix("controlPlaneEndpoint:"))?;
+        reply::not_empty(endpoint.trim().trim_matches(['"', '\'']))
+    }
 }
 
 /// A node that kup cannot look at.

@@ -25,6 +25,7 @@ pub(crate) async fn check(cluster: &dyn Cluster, worker: &str) {
     check_identity(cluster).await;
     check_nodes(cluster, worker).await;
     check_pods(cluster, worker).await;
+    check_survey(cluster).await;
     check_absences(cluster).await;
     check_cordon(cluster, worker).await;
     check_config_map(cluster).await;
@@ -72,6 +73,41 @@ async fn check_uid_matters(cluster: &dyn Cluster, pod: &Pod) {
     assert!(cluster.pod_exists(pod).await.expect("an answer"), "{pod:?} was evicted");
     let gone = Pod { name: NOBODY.to_owned(), ..pod.clone() };
     assert_eq!(cluster.evict(&gone, None).await.expect("an answer"), Eviction::Gone);
+}
+
+/// Every part of a survey of a cluster at rest can be read, and they fit each other.
+async fn check_survey(cluster: &dyn Cluster) {
+    let survey = cluster.survey().await;
+    let pods = survey.pods.expect("pods");
+    assert!(pods.is_sorted_by(|a, b| (&a.namespace, &a.name) < (&b.namespace, &b.name)));
+    let system = cluster.system_pods().await.expect("pods of kube-system");
+    let named = |pod: &Pod| pods.iter().any(|it| it.uid == pod.uid && it.name == pod.name);
+    assert!(system.iter().all(named), "{system:?}");
+    let workloads = survey.workloads.expect("workloads");
+    let kept = |pod: &&Pod| !pod.mirror && !pod.terminating && pod.controller.is_some();
+    for pod in pods.iter().filter(kept) {
+        let (kind, name) = pod.controller.as_ref().expect("a controller");
+        let is_it = |it: &&kup_steps::cluster::survey::Workload| {
+            (&it.namespace, &it.kind, &it.name) == (&pod.namespace, kind, name)
+        };
+        let known = ["DaemonSet", "ReplicaSet", "StatefulSet"].contains(&kind.as_str());
+        assert!(!known || workloads.iter().any(|it| is_it(&it)), "{pod:?} of {workloads:?}");
+    }
+    let maps = survey.config_maps.expect("ConfigMaps");
+    let configuration = maps.get("kubeadm-config").and_then(|map| map.get("ClusterConfiguration"));
+    assert!(configuration.is_some_and(|text| text.contains("kubernetesVersion: v")), "{maps:?}");
+    assert!(maps.keys().any(|name| name.starts_with("kubelet-config")), "{maps:?}");
+    let leases = survey.leases.expect("leases");
+    let scheduler = leases.iter().find(|lease| lease.name == "kube-scheduler").expect("a lease");
+    assert!(!scheduler.holder.is_empty(), "{scheduler:?}");
+    assert!(scheduler.age_seconds.is_some_and(|age| (-5..60).contains(&age)), "{scheduler:?}");
+    survey.budgets.expect("budgets");
+    survey.claims.expect("claims");
+    survey.webhooks.expect("webhooks");
+    survey.custom_resources.expect("custom resources");
+    survey.deprecated_requests.expect("deprecated requests");
+    survey.last_applied.expect("last applied configurations");
+    survey.api_services.expect("API services");
 }
 
 /// What is not there is an answer where one asks for it, and an error where one writes to it.
@@ -137,6 +173,12 @@ async fn read(cluster: &dyn Cluster, name: &str) -> Node {
 
 fn assert_failed<T: std::fmt::Debug>(answer: Result<T, ClusterError>) {
     assert!(matches!(answer, Err(ClusterError::Failed { .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_simulated_cluster_keeps_the_contract() {
+    let rig = crate::sim_rig::Rig::new("sim:3x2@v1.35.6").await;
+    check(rig.cluster().as_ref(), "w1").await;
 }
 
 #[tokio::test]

@@ -25,40 +25,39 @@ const OPENSSL: &str = "#!/bin/sh\nwhile [ \"$1\" != -in ]; do shift; done\ncat \
 
 mod phase;
 
-struct Node(tempfile::TempDir);
+pub(crate) struct Node(tempfile::TempDir);
 
 impl Node {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let node = Self(tempfile::tempdir().unwrap());
         for folder in FOLDERS.into_iter().chain(["/bin", "/proc/sys/kernel/random"]) {
             fs::create_dir_all(node.path(folder)).unwrap();
         }
         node.write("/proc/sys/kernel/random/boot_id", "this-boot\n");
         for (name, text) in [("sync", SYNC), ("kubeadm", KUBEADM), ("openssl", OPENSSL)] {
-            node.write(&format!("/bin/{name}"), text);
-            assert_eq!(
-                node.sh(
-                    &format!("chmod +x {}", node.path(&format!("/bin/{name}")).display()),
-                    &[],
-                    ""
-                )
-                .0,
-                0
-            );
+            node.install(name, text);
         }
         node
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    /// Puts a stand-in first into the path.
+    pub(crate) fn install(&self, name: &str, text: &str) {
+        let path = format!("/bin/{name}");
+        self.write(&path, text);
+        let path = self.path(&path);
+        assert_eq!(self.sh("chmod +x \"$1\"", &[&path.display().to_string()], "").0, 0);
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.0.path().join(path.trim_start_matches('/'))
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
         fs::write(self.path(path), text).unwrap();
     }
 
-    fn read(&self, path: &str) -> String {
+    pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
@@ -74,7 +73,7 @@ impl Node {
     }
 
     /// Runs a program of kup's as if this were the node.
-    fn run(&self, text: &str, args: &[&str], stdin: &str) -> (i32, String) {
+    pub(crate) fn run(&self, text: &str, args: &[&str], stdin: &str) -> (i32, String) {
         let here = |text: String, folder: &&str| {
             text.replace(folder, &self.path(folder).display().to_string())
         };

@@ -13,6 +13,7 @@ const DEFAULT_QUOTA: u64 = 2 << 30;
 
 /// Where etcd lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EtcdKind {
     /// As static pods of the control planes.
     Stacked,

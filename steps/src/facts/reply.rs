@@ -108,7 +108,7 @@ impl Lines {
 }
 
 /// Returns the text unless it is empty.
-pub(super) fn not_empty(text: &str) -> Option<String> {
+pub(crate) fn not_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 

@@ -72,7 +72,8 @@ strays() {
 
 kubeadm_running() {
     for process in /proc/[0-9]*; do
-        if [ "$(cat "$process/comm" 2>/dev/null)" = kubeadm ]; then echo yes; return 0; fi
+        { read -r name <"$process/comm"; } 2>/dev/null || continue
+        if [ "$name" = kubeadm ]; then echo yes; return 0; fi
     done
     echo no
 }

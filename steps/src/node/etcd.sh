@@ -27,7 +27,7 @@ certificate=$(flag etcd-certfile "$api_server")
 key=$(flag etcd-keyfile "$api_server")
 [ -n "$servers" ] || unknown "$api_server names no --etcd-servers"
 
-# --- three ways to put a question to an endpoint; each prints JSON, and why there is none on stderr
+# --- four ways to put a question to an endpoint; each prints JSON, and why there is none on stderr
 # Arguments: endpoint, path, body.
 by_curl() {
     curl --silent --show-error --fail --globoff --max-time "$patience" --noproxy '*' ${ca:+--cacert "$ca"} ${certificate:+--cert "$certificate"} \
@@ -35,8 +35,22 @@ by_curl() {
 }
 
 by_wget() {
-    wget --quiet --output-document=- --tries=1 --timeout="$patience" --no-proxy ${ca:+--ca-certificate="$ca"} \
+    wget --no-verbose --output-document=- --tries=1 --timeout="$patience" --no-proxy ${ca:+--ca-certificate="$ca"} \
         ${certificate:+--certificate="$certificate"} ${key:+--private-key="$key"} --post-data="$3" -- "$1$2"
+}
+
+# Whoever has neither has the program that made the certificates.
+by_openssl() {
+    case $1 in
+        https://*) ;;
+        *) echo 'without curl or wget only https can be asked' >&2; return 1 ;;
+    esac
+    said=$(mktemp "$room/http.XXXXXX")
+    printf 'POST %s HTTP/1.0\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n%s' "$2" "${1#https://}" "${#3}" "$3" |
+        timeout "$patience" openssl s_client -quiet -verify_return_error -connect "${1#https://}" ${ca:+-CAfile "$ca"} \
+            ${certificate:+-cert "$certificate"} ${key:+-key "$key"} >"$said" || return 1
+    head -n 1 "$said" | grep -q ' 200 ' || { head -c 300 "$said" >&2; return 1; }
+    tr -d '\r' <"$said" | sed '1,/^$/d'
 }
 
 etcd_root() {
@@ -69,9 +83,11 @@ if command -v curl >/dev/null 2>&1; then
     question=by_curl
 elif wget --version >/dev/null 2>&1; then
     question=by_wget
+elif command -v openssl >/dev/null 2>&1; then
+    question=by_openssl
 else
     root=$(etcd_root)
-    [ -n "$root" ] || unknown 'this control plane has neither curl nor wget, and no container with an etcdctl to ask by'
+    [ -n "$root" ] || unknown 'this control plane has neither curl nor wget nor openssl, and no container with an etcdctl to ask by'
     question=by_etcdctl
 fi
 
@@ -88,7 +104,7 @@ answer() {
     fi
 }
 
-reason() { tr '\n' ' ' <"$1.why" | cut -c 1-300; }
+reason() { if [ -s "$1.why" ]; then tr '\n' ' ' <"$1.why" | cut -c 1-300; else echo 'no answer'; fi; }
 
 if [ "$#" -gt 0 ]; then
     printf 'quota=%s\n' "$(flag quota-backend-bytes "$etcd")"

@@ -73,7 +73,8 @@ etcd_kib() {
 
 other_upgrade() {
     for process in /proc/[0-9]*; do
-        name=$(cat "$process/comm" 2>/dev/null) || continue
+        # No program is started for each of them: there may be hundreds.
+        { read -r name <"$process/comm"; } 2>/dev/null || continue
         case $name in
             kubeadm | apt-get | dpkg | dnf | dnf5 | yum | rpm | zypper) printf '%s\n' "$name" ;;
             *) ;;

@@ -2,54 +2,29 @@
 //!
 //! Every access holds a file lock, so several processes may look at one world. A change of several files is written to
 //! `redo.json` first, and whoever comes next finishes it: a kill at any point leaves the old world or the new one, never a mixture.
-//! Nothing is fsynced: a kill of the process loses nothing that was written, and a simulation may be lost with the power.
+//! The lock file counts the changes: whoever has read a file knows by that number whether it is still the same. Nothing is fsynced: a kill of the process loses nothing that was written, and a simulation may be lost with the power.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::SimError;
 use super::agenda::Agenda;
 use super::api::Api;
 use super::machine::Machine;
 
+mod document;
+
+pub(super) use document::Loaded;
+use document::{decode, encode, load, settle};
+
 const AGENDA: &str = "agenda.json";
 const API: &str = "api.json";
 const REDO: &str = "redo.json";
-
-/// A document, whether it was touched, and its bytes when it was read.
-#[derive(Debug)]
-pub(super) struct Loaded<T> {
-    value: T,
-    touched: bool,
-    bytes: Vec<u8>,
-}
-
-impl<T> Loaded<T> {
-    /// Returns a document that is in no file yet.
-    pub(super) fn new(value: T) -> Self {
-        Self { value, touched: true, bytes: Vec::new() }
-    }
-}
-
-impl<T> Deref for Loaded<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T> DerefMut for Loaded<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.touched = true;
-        &mut self.value
-    }
-}
 
 /// The files of a change, by name.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -60,6 +35,8 @@ struct Redo(BTreeMap<String, String>);
 pub(super) struct Folder {
     dir: PathBuf,
     lock: File,
+    /// What the lock file has counted when it was locked last.
+    generation: u64,
     agenda: Option<Loaded<Agenda>>,
     api: Option<Loaded<Api>>,
     machines: HashMap<String, Loaded<Machine>>,
@@ -73,10 +50,10 @@ impl Folder {
         let machines = dir.join("machines");
         fs::create_dir_all(&machines).map_err(|e| SimError::io("create", &machines, e))?;
         let path = dir.join("lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        let lock = File::options().create(true).truncate(false).read(true).write(true).open(&path);
         let lock = lock.map_err(|e| SimError::io("open", &path, e))?;
         let (dir, machines) = (dir.to_owned(), HashMap::new());
-        Ok(Self { dir, lock, agenda: None, api: None, machines, is_alone: false })
+        Ok(Self { dir, lock, generation: 0, agenda: None, api: None, machines, is_alone: false })
     }
 
     /// Keeps everybody else out from now on.
@@ -90,14 +67,15 @@ impl Folder {
     pub(super) fn write_out(&mut self) -> Result<(), SimError> {
         let mut redo = Redo::default();
         if let Some(agenda) = &mut self.agenda {
-            settle(AGENDA.to_owned(), agenda, &mut redo)?;
+            settle(AGENDA.to_owned(), agenda, &mut redo.0)?;
         }
         if let Some(api) = &mut self.api {
-            settle(API.to_owned(), api, &mut redo)?;
+            settle(API.to_owned(), api, &mut redo.0)?;
         }
         for (name, machine) in &mut self.machines {
-            settle(machine_file(name), machine, &mut redo)?;
+            settle(machine_file(name), machine, &mut redo.0)?;
         }
+        self.count()?;
         self.put_all(&redo)
     }
 
@@ -112,11 +90,15 @@ impl Folder {
     }
 
     /// Waits for the lock and finishes what a killed process began to write.
-    pub(super) fn lock(&self) -> Result<(), SimError> {
+    pub(super) fn lock(&mut self) -> Result<(), SimError> {
         if self.is_alone {
             return Ok(());
         }
         self.lock.lock().map_err(|e| SimError::io("lock", &self.dir, e))?;
+        let mut counted = [0; 8];
+        let n_read = self.lock.read_at(&mut counted, 0);
+        let n_read = n_read.map_err(|e| SimError::io("read", &self.dir, e))?;
+        self.generation = if n_read == counted.len() { u64::from_le_bytes(counted) } else { 0 };
         let path = self.dir.join(REDO);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -124,6 +106,7 @@ impl Folder {
             Err(e) => return Err(SimError::io("read", &path, e)),
         };
         let redo: Redo = decode(&path, &bytes)?;
+        self.count()?;
         self.finish(&redo)
     }
 
@@ -135,17 +118,29 @@ impl Folder {
         }
     }
 
+    /// Counts a change that is about to be written: a kill in between only lets others read again.
+    fn count(&mut self) -> Result<(), SimError> {
+        self.generation = self.generation.wrapping_add(1);
+        let counted = self.generation.to_le_bytes();
+        self.lock.write_all_at(&counted, 0).map_err(|e| SimError::io("write", &self.dir, e))
+    }
+
+    /// Returns the generation of files that need not be read again; while alone, nobody else can have written any.
+    fn known(&self) -> Option<u64> {
+        Some(self.generation).filter(|_| !self.is_alone)
+    }
+
     pub(super) fn take_agenda(&mut self) -> Result<Loaded<Agenda>, SimError> {
-        load(&self.dir.join(AGENDA), self.agenda.take(), self.is_alone)
+        load(&self.dir.join(AGENDA), self.agenda.take(), self.known())
     }
 
     pub(super) fn take_api(&mut self) -> Result<Loaded<Api>, SimError> {
-        load(&self.dir.join(API), self.api.take(), self.is_alone)
+        load(&self.dir.join(API), self.api.take(), self.known())
     }
 
     pub(super) fn take_machine(&mut self, name: &str) -> Result<Loaded<Machine>, SimError> {
         let cached = self.machines.remove(name);
-        load(&self.dir.join(machine_file(name)), cached, self.is_alone)
+        load(&self.dir.join(machine_file(name)), cached, self.known())
     }
 
     /// Writes what was touched, all of it or nothing, and keeps everything for the next access.
@@ -160,10 +155,19 @@ impl Folder {
             return Ok(());
         }
         let mut redo = Redo::default();
-        settle(AGENDA.to_owned(), &mut agenda, &mut redo)?;
-        settle(API.to_owned(), &mut api, &mut redo)?;
+        settle(AGENDA.to_owned(), &mut agenda, &mut redo.0)?;
+        settle(API.to_owned(), &mut api, &mut redo.0)?;
         for (name, machine) in &mut machines {
-            settle(machine_file(name), machine, &mut redo)?;
+            settle(machine_file(name), machine, &mut redo.0)?;
+        }
+        if !redo.0.is_empty() {
+            let before = self.generation;
+            self.count()?;
+            let untouched = self.machines.values_mut().filter(|it| it.generation == before);
+            untouched.for_each(|it| it.generation = self.generation);
+            agenda.generation = self.generation;
+            api.generation = self.generation;
+            machines.values_mut().for_each(|it| it.generation = self.generation);
         }
         if redo.0.len() > 1 {
             self.replace(REDO, &encode(&redo)?)?;
@@ -227,47 +231,6 @@ impl Folder {
 
 fn machine_file(name: &str) -> String {
     format!("machines/{name}.json")
-}
-
-fn load<T: DeserializeOwned>(
-    path: &Path,
-    mut cached: Option<Loaded<T>>,
-    is_alone: bool,
-) -> Result<Loaded<T>, SimError> {
-    if let Some(cached) = cached.take_if(|_| is_alone) {
-        return Ok(cached);
-    }
-    let bytes = fs::read(path).map_err(|e| SimError::io("read", path, e))?;
-    match cached {
-        Some(cached) if cached.bytes == bytes => Ok(cached),
-        Some(_) | None => Ok(Loaded { value: decode(path, &bytes)?, touched: false, bytes }),
-    }
-}
-
-fn settle<T: Serialize>(
-    name: String,
-    document: &mut Loaded<T>,
-    redo: &mut Redo,
-) -> Result<(), SimError> {
-    if !document.touched {
-        return Ok(());
-    }
-    document.touched = false;
-    let text = serde_json::to_string(&document.value).map_err(SimError::Unwritable)?;
-    if text.as_bytes() != document.bytes {
-        document.bytes = text.clone().into_bytes();
-        redo.0.insert(name, text);
-    }
-    Ok(())
-}
-
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, SimError> {
-    serde_json::to_vec(value).map_err(SimError::Unwritable)
-}
-
-fn decode<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, SimError> {
-    serde_json::from_slice(bytes)
-        .map_err(|source| SimError::Damaged { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

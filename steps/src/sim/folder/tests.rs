@@ -63,8 +63,34 @@ fn a_file_that_was_not_changed_is_not_written() {
 #[test]
 fn a_damaged_file_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let mut folder = newborn(dir.path());
+    drop(newborn(dir.path()));
     fs::write(dir.path().join(API), "{").unwrap();
+    let mut folder = Folder::open(dir.path()).unwrap();
     let error = folder.take_api().unwrap_err();
     assert!(error.to_string().contains(API), "{error}");
+}
+
+#[test]
+fn what_another_process_has_changed_is_read_again_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut folder = newborn(dir.path());
+    let mut other = Folder::open(dir.path()).unwrap();
+    folder.lock().unwrap();
+    assert!(!folder.take_machine("w1").unwrap().cut);
+    folder.unlock();
+    other.lock().unwrap();
+    change(&mut other);
+    other.unlock();
+    folder.lock().unwrap();
+    assert!(folder.take_machine("w1").unwrap().cut);
+    assert_eq!(folder.take_api().unwrap().version_counter, 7);
+    // A file that is behind everybody's back says who has read it.
+    fs::remove_file(dir.path().join(machine_file("cp1"))).unwrap();
+    let cp1 = folder.take_machine("cp1");
+    assert!(cp1.is_err(), "it was never in memory");
+    let api = folder.take_api().unwrap();
+    let agenda = folder.take_agenda().unwrap();
+    folder.commit(agenda, api, BTreeMap::new()).unwrap();
+    fs::write(dir.path().join(API), "{").unwrap();
+    assert_eq!(folder.take_api().unwrap().version_counter, 7, "nobody has changed it");
 }
