@@ -7,11 +7,13 @@
     reason = "a suite says by panicking what is wrong"
 )]
 
+mod breakages;
 mod cli;
 mod cli_program;
 mod cluster_contract;
 mod disk;
 mod doctor;
+mod forecast;
 mod frame_kills;
 mod fuzz;
 mod host_contract;

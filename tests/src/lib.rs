@@ -1,5 +1,11 @@
 //! What the suites in `it` share with the programs in `bin`: how results are kept, the page that is made of them, walks, and walks by seed.
 
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a breakage that does not fit the simulated cluster says so by panicking"
+)]
+pub mod breakages;
 pub mod matrix;
 pub mod mutant;
 pub mod results;

@@ -277,16 +277,12 @@ mod tests {
 
     #[test]
     fn a_selector_wants_all_its_labels_and_conditions() {
-        let condition = |operator: &str| Condition {
-            label: "tier".to_owned(),
-            operator: operator.to_owned(),
-            values: vec!["web".to_owned()],
-        };
-        let with = |operator: &str| Selector {
-            labels: labels(&[("app", "shop")]),
-            conditions: vec![condition(operator)],
+        let condition = |operator: &str| {
+            let (label, values) = ("tier".to_owned(), vec!["web".to_owned()]);
+            Condition { label, operator: operator.to_owned(), values }
         };
         let (web, none) = (labels(&[("app", "shop"), ("tier", "web")]), labels(&[("app", "shop")]));
+        let with = |it: &str| Selector { labels: none.clone(), conditions: vec![condition(it)] };
         for (operator, selects_web, selects_none) in [
             ("In", true, false),
             ("NotIn", false, true),
@@ -296,7 +292,7 @@ mod tests {
             assert_eq!(with(operator).selects(&web), selects_web, "{operator}");
             assert_eq!(with(operator).selects(&none), selects_none, "{operator}");
         }
-        assert!(!with("In").selects(&labels(&[("tier", "web")])));
-        assert!(Selector::default().selects(&none));
+        let other = labels(&[("tier", "web")]);
+        assert!(!with("In").selects(&other) && Selector::default().selects(&other));
     }
 }

@@ -8,6 +8,7 @@
 mod budget;
 mod fate;
 mod order;
+mod plan;
 #[cfg(test)]
 mod tests;
 

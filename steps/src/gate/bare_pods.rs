@@ -57,6 +57,15 @@ mod tests {
     }
 
     #[test]
+    fn data_that_is_lost_is_another_gates_question() {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        inventory.pod_mut("web-7d9c5b6f4-0").empty_dirs = vec!["cache".to_owned()];
+        passes(ask(check, &inventory, &["v1.36.2"]));
+        inventory.pod_mut("web-7d9c5b6f4-0").controller = None;
+        blocks(ask(check, &inventory, &["v1.36.2"]), &["no controller"]);
+    }
+
+    #[test]
     fn a_pod_whose_daemon_set_is_gone_is_one_too() {
         let mut inventory = healthy(3, 2, "v1.35.6");
         let workloads = inventory.survey.workloads.as_mut().unwrap();

@@ -52,10 +52,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_without_a_controller_is_named_here_too() {
+    fn a_pod_without_a_controller_is_named_only_for_its_data() {
         let mut inventory = healthy(3, 2, "v1.35.6");
-        let pod = inventory.pod_mut("web-7d9c5b6f4-1");
-        (pod.controller, pod.empty_dirs) = (None, vec!["cache".to_owned()]);
+        inventory.pod_mut("web-7d9c5b6f4-1").controller = None;
+        passes(ask(check, &inventory, &["v1.36.2"]));
+        inventory.pod_mut("web-7d9c5b6f4-1").empty_dirs = vec!["cache".to_owned()];
         blocks(ask(check, &inventory, &["v1.36.2"]), &["web-7d9c5b6f4-1"]);
     }
 }

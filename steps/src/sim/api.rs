@@ -150,6 +150,12 @@ impl SimNode {
         self.status.mirrors.get(component).is_some_and(|mirror| mirror.up)
     }
 
+    /// kubeadm keeps pods that tolerate nothing off its control planes.
+    fn taints(&self) -> Vec<String> {
+        let taint = "node-role.kubernetes.io/control-plane:NoSchedule".to_owned();
+        self.control_plane.then_some(taint).into_iter().collect()
+    }
+
     /// Returns the node in the port's words.
     pub(super) fn to_node(&self, name: &str) -> Node {
         let waiting = || vec!["Ready is Unknown: kubelet stopped posting node status.".to_owned()];
@@ -168,7 +174,7 @@ impl SimNode {
             boot_id: self.status.boot_id.clone(),
             runtime: "containerd://2.1.4".to_owned(),
             hostname: name.to_owned(),
-            taints: Vec::new(),
+            taints: self.taints(),
         }
     }
 

@@ -142,7 +142,7 @@ impl<'a> Share<'a> {
         {
             return Hold::Never(why);
         }
-        if room <= 0 && self.before.n_lost > 0 {
+        if room <= 0 {
             let why = "has no pod to spare any more: those are lost with the nodes before";
             return Hold::Never(why.to_owned());
         }

@@ -3,7 +3,7 @@
 mod chance;
 mod town;
 
-use self::town::{App, Town};
+use self::town::{App, Owner, Town};
 use super::{Clash, Draining, Fate, Forecast, Hold, NodeForecast};
 use crate::cluster::ClusterSurvey;
 use crate::drain::{DrainError, DrainOptions, DrainReport};
@@ -82,6 +82,24 @@ fn with_no_other_node_to_go_to_pods_stay_away() {
 }
 
 #[test]
+fn workers_that_are_away_together_take_no_pods_of_each_other() {
+    let town = Town::new(2, ALL).with(App::of("web", 2));
+    let fate =
+        |side_by_side| forecast(&town, &["w1"], side_by_side).nodes[0].leaving[0].fate.clone();
+    assert_eq!((fate(1), fate(2)), (Fate::Moves, Fate::Stranded));
+}
+
+#[test]
+fn what_is_lost_with_one_node_is_missing_for_the_next() {
+    let bare = App { owner: Owner::Nobody, ..App::of("old", 3) };
+    let town = Town::new(3, ALL).with(bare).with_budget("old", "min 2");
+    let seen = forecast(&town, &["w1", "w2"], 1);
+    assert_eq!(seen.nodes[0].waits[0].hold, Hold::AtOnce);
+    let Hold::Never(why) = &seen.nodes[1].waits[0].hold else { panic!("one can go") };
+    assert!(why.contains("lost with the nodes before"), "{why}");
+}
+
+#[test]
 fn what_is_not_ready_uses_a_budget_up() {
     let sick = || App { n_sick: 1, ..App::of("db", 3) };
     let town = Town::new(3, ALL).with(sick()).with_budget("db", "max 1");
@@ -118,6 +136,16 @@ fn workers_that_wait_for_each_other_are_taken_apart() {
     let better: Vec<&str> = seen.better_order.iter().map(String::as_str).collect();
     assert_eq!(forecast(&town, &better, 2).clashes, []);
     assert_eq!(forecast(&town, &["w1", "w2", "w3", "w4"], 1).clashes, []);
+}
+
+#[test]
+fn workers_that_are_far_apart_may_share_a_budget() {
+    let bound = App { is_bound: true, on: vec![0, 2], ..App::of("a", 2) };
+    let town = Town::new(4, ALL).with(bound).with_budget("a", "max 1");
+    let order = ["w1", "w2", "w3", "w4"];
+    let seen = forecast(&town, &order, 2);
+    assert_eq!((seen.better_order, seen.clashes), (order.map(str::to_owned).to_vec(), Vec::new()));
+    assert_eq!(forecast(&town, &order, 3).clashes.len(), 1);
 }
 
 #[test]
