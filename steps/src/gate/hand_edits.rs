@@ -1,10 +1,12 @@
 //! Will kubeadm write over what somebody changed by hand?
 
+use std::collections::BTreeMap;
+
 use kup_core::event::Verdict;
 use serde_yaml_ng::Value;
 
 use super::cluster_configuration::{ClusterConfiguration, kubelet_configuration, parse};
-use super::findings::Findings;
+use super::findings::{Findings, some};
 use super::{About, Overruling, Question};
 use crate::inventory::NodeInventory;
 
@@ -33,10 +35,7 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         Err(why) => findings.unread("what kubeadm would write into manifests", &why),
     }
     match kubelet_configuration(question) {
-        Ok(config) => inventory
-            .nodes
-            .iter()
-            .for_each(|node| kubelet(question, (node, &config), &mut findings)),
+        Ok(config) => kubelets(question, &config, &mut findings),
         Err(why) => {
             findings.unread("what kubeadm would write into the kubelets' configuration", &why)
         }
@@ -76,12 +75,9 @@ fn remedy(question: &Question<'_>, component: &str) -> String {
         "kube-scheduler" => "scheduler.extraArgs",
         _ => "etcd.local.extraArgs",
     };
-    let patches = match question.params.get("patches").filter(|folder| !folder.is_empty()) {
-        Some(folder) => format!("; unless a patch in {folder} brings it again"),
-        None => String::new(),
-    };
+    let unless = unless_patched(question);
     format!(
-        "put what is to stay into {place}: `kubectl -n kube-system edit configmap kubeadm-config`{patches}"
+        "put what is to stay into {place}: `kubectl -n kube-system edit configmap kubeadm-config`{unless}"
     )
 }
 
@@ -94,33 +90,44 @@ fn flags(manifest: &Value) -> Vec<String> {
     flags.map(str::to_owned).collect()
 }
 
-fn kubelet(
-    question: &Question<'_>,
-    (node, config): (&NodeInventory, &Value),
-    findings: &mut Findings,
-) {
-    let name = &node.node.name;
-    let Some(own) =
-        parse(&node.survey.kubelet_config).ok().and_then(|own| own.as_mapping().cloned())
-    else {
-        let what = format!("what /var/lib/kubelet/config.yaml of {name} says");
-        return findings.unread(&what, "it is not there or no YAML");
-    };
+/// What many kubelets have in common is said once.
+fn kubelets(question: &Question<'_>, config: &Value, findings: &mut Findings) {
+    let mut nodes_by_keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for node in &question.inventory.nodes {
+        let name = &node.node.name;
+        match differing(&node.survey.kubelet_config, config) {
+            Some(keys) if keys.is_empty() => {}
+            Some(keys) => nodes_by_keys.entry(keys.join(", ")).or_default().push(name.clone()),
+            None => {
+                let what = format!("what /var/lib/kubelet/config.yaml of {name} says");
+                findings.unread(&what, "it is not there or no YAML");
+            }
+        }
+    }
+    let unless = unless_patched(question);
+    for (keys, nodes) in nodes_by_keys {
+        let told = format!(
+            "/var/lib/kubelet/config.yaml differs from kubelet-config in {keys} on {}",
+            some(&nodes)
+        );
+        findings.warn(told, format!("put what is to stay into `kubectl -n kube-system edit configmap kubelet-config`: every kubelet gets it then{unless}"));
+    }
+}
+
+/// Returns the settings of a kubelet that kubeadm will write over; `None` where its configuration is not one.
+fn differing(own: &str, config: &Value) -> Option<Vec<String>> {
+    let own = parse(own).ok()?;
     let differs = |(key, value): (&Value, &Value)| {
         let key = key.as_str().filter(|key| !OF_THE_NODE.contains(key))?;
         (config.get(key) != Some(value)).then(|| key.to_owned())
     };
-    let differing: Vec<String> = own.iter().filter_map(differs).collect();
-    if !differing.is_empty() {
-        let told = format!(
-            "/var/lib/kubelet/config.yaml of {name} differs from kubelet-config in {}",
-            differing.join(", ")
-        );
-        let patches = question.params.get("patches").filter(|folder| !folder.is_empty());
-        let patches = patches
-            .map(|folder| format!(", unless a patch in {folder} brings it again"))
-            .unwrap_or_default();
-        findings.warn(told, format!("put what is to stay into `kubectl -n kube-system edit configmap kubelet-config`: every kubelet gets it then{patches}"));
+    Some(own.as_mapping()?.iter().filter_map(differs).collect())
+}
+
+fn unless_patched(question: &Question<'_>) -> String {
+    match question.params.get("patches").filter(|folder| !folder.is_empty()) {
+        Some(folder) => format!("; unless a patch in {folder} brings it again"),
+        None => String::new(),
     }
 }
 
@@ -169,7 +176,7 @@ mod tests {
         let mut inventory = healthy(3, 2, "v1.35.6");
         let config = &mut inventory.node_mut("w1").survey.kubelet_config;
         config.push_str("maxPods: 250\nresolvConf: /run/systemd/resolve/resolv.conf\n");
-        warns(ask(check, &inventory, &TO), &["w1 differs from kubelet-config in maxPods"]);
+        warns(ask(check, &inventory, &TO), &["differs from kubelet-config in maxPods on w1"]);
         inventory.edit("kubelet-config", "kubelet", |text| format!("{text}maxPods: 250\n"));
         passes(ask(check, &inventory, &TO));
     }
