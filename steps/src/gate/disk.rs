@@ -24,6 +24,8 @@ const MORE_PACKAGES_MIB: u64 = 128;
 /// The images of one hop: four of a control plane and the addons, or the addons alone.
 const CONTROL_PLANE_IMAGES_MIB: u64 = 1024;
 const WORKER_IMAGES_MIB: u64 = 384;
+/// Images, packages and copies are some thousands of files.
+const INODES: u64 = 20_000;
 /// So many old copies are worth a word.
 const MANY_COPIES: usize = 20;
 
@@ -34,6 +36,7 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         for (path, needed_mib) in needed(question, node) {
             room(node, (path, needed_mib), &mut findings);
         }
+        inodes(node, &mut findings);
         old_copies(node, &mut findings);
     }
     findings.verdict(format!("all {} nodes have room", inventory.nodes.len()))
@@ -68,6 +71,16 @@ fn room(node: &NodeInventory, (path, needed_mib): (&str, u64), findings: &mut Fi
             findings.block(told, ABOUT.remedy);
         }
         Some(_) => {}
+    }
+}
+
+/// Not every filesystem has a limit; one that has none is not named.
+fn inodes(node: &NodeInventory, findings: &mut Findings) {
+    let name = &node.node.name;
+    for (path, free) in node.survey.free_inodes.iter().filter(|(_, free)| **free < INODES) {
+        let told = format!("{name}: {path} has {free} inodes left, {INODES} are needed");
+        let remedy = "find what has so many files: `du --inodes -x / | sort -n | tail`; images that nobody uses: `crictl rmi --prune`";
+        findings.block(told, remedy);
     }
 }
 
@@ -114,6 +127,16 @@ mod tests {
             ask(check, &inventory, &["v1.36.2", "v1.37.0"]),
             &["/etc/kubernetes has 164 MiB", "264 MiB"],
         );
+    }
+
+    #[test]
+    fn room_without_inodes_is_no_room() {
+        let mut inventory = healthy(1, 1, "v1.35.6");
+        let inodes = &mut inventory.node_mut("w1").survey.free_inodes;
+        inodes.insert("/var/lib/kubelet".to_owned(), 19_999);
+        blocks(ask(check, &inventory, &["v1.36.2"]), &["w1", "19999 inodes", "du --inodes"]);
+        inventory.node_mut("w1").survey.free_inodes.clear();
+        passes(ask(check, &inventory, &["v1.36.2"]));
     }
 
     #[test]
