@@ -22,6 +22,7 @@ mod view;
 
 pub use kubelet::{KubeletProcess, KubeletState};
 pub use leftovers::{LeftAttempt, Leftovers, Trace};
+pub(crate) use offers::upstream;
 pub use offers::{MinorOffers, Offers};
 pub use prefetched::Prefetched;
 pub use survey::{Certificate, DirectAnswer, KubeletFlag, MachineSurvey};

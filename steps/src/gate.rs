@@ -11,27 +11,48 @@ use kup_core::event::Verdict;
 use kup_core::gate::Gate;
 
 use crate::inventory::Inventory;
+use crate::release::{self, Release};
 use crate::version::Version;
 
+mod addons;
 mod answers;
 mod bare_pods;
 mod budgets;
+mod certificates;
+mod clocks;
+mod cluster_configuration;
 mod control_plane;
 mod disk;
 mod draining;
+mod etcd_health;
+mod etcd_version;
+mod findings;
+mod foreign_nodes;
+mod hand_edits;
+mod images;
+mod interrupted_upgrade;
+mod kubeadm_config;
 mod local_data;
 mod manual_steps;
+mod node_runtime;
 mod nodes;
 mod other_upgrade;
+mod package_manager;
+mod packages_offered;
 mod release_notes;
+mod removed_admission_plugins;
 mod removed_apis;
+mod removed_feature_gates;
+mod removed_flags;
 mod single_control_plane;
 mod single_replicas;
 mod skew;
 mod stored_versions;
+mod swap;
 mod two_budgets;
 mod webhooks;
 
+use findings::some;
 pub use skew::most_behind;
 
 /// What is known of a gate before it is asked.
@@ -96,6 +117,18 @@ impl<'a> Question<'a> {
         entered
     }
 
+    /// Returns what is known of the minors that the upgrade enters, oldest first.
+    pub(crate) fn releases(&self) -> impl Iterator<Item = &'static Release> {
+        release::entered(self.from, self.target())
+    }
+
+    /// Whether kubeadm is told to leave an addon as it is.
+    #[must_use]
+    pub fn skips_addon(&self, name: &str) -> bool {
+        let skipped = self.params.get("skip-addons");
+        skipped.is_some_and(|names| names.split(',').any(|it| it == name))
+    }
+
     /// Whether the plan was made with an option.
     #[must_use]
     pub fn says(&self, param: &str) -> bool {
@@ -107,24 +140,41 @@ impl<'a> Question<'a> {
 type Answer = fn(&Question<'_>) -> Verdict;
 
 /// The gates that are answered from an inventory, in the order in which they are asked.
-const ALL: [(About, Answer); 17] = [
+const ALL: [(About, Answer); 34] = [
     (answers::ABOUT, answers::check),
     (skew::ABOUT, skew::check),
     (nodes::ABOUT, nodes::check),
     (control_plane::ABOUT, control_plane::check),
+    (etcd_health::ABOUT, etcd_health::check),
+    (etcd_version::ABOUT, etcd_version::check),
+    (certificates::ABOUT, certificates::check),
+    (clocks::ABOUT, clocks::check),
     (disk::ABOUT, disk::check),
-    (other_upgrade::ABOUT, other_upgrade::check),
+    (swap::ABOUT, swap::check),
+    (node_runtime::ABOUT, node_runtime::check),
+    (removed_flags::ABOUT, removed_flags::check),
+    (removed_feature_gates::ABOUT, removed_feature_gates::check),
+    (removed_admission_plugins::ABOUT, removed_admission_plugins::check),
     (removed_apis::ABOUT, removed_apis::check),
     (stored_versions::ABOUT, stored_versions::check),
     (webhooks::ABOUT, webhooks::check),
+    (packages_offered::ABOUT, packages_offered::check),
+    (images::ABOUT, images::check),
+    (package_manager::ABOUT, package_manager::check),
+    (other_upgrade::ABOUT, other_upgrade::check),
     (budgets::ABOUT, budgets::check),
     (two_budgets::ABOUT, two_budgets::check),
     (bare_pods::ABOUT, bare_pods::check),
     (local_data::ABOUT, local_data::check),
     (single_replicas::ABOUT, single_replicas::check),
     (single_control_plane::ABOUT, single_control_plane::check),
+    (hand_edits::ABOUT, hand_edits::check),
+    (addons::ABOUT, addons::check),
+    (foreign_nodes::ABOUT, foreign_nodes::check),
+    (interrupted_upgrade::ABOUT, interrupted_upgrade::check),
     (manual_steps::ABOUT, manual_steps::check),
     (release_notes::ABOUT, release_notes::check),
+    (kubeadm_config::ABOUT, kubeadm_config::check),
 ];
 
 /// The gates that only the command line can answer: it knows its own state directory.
@@ -194,18 +244,6 @@ pub fn add_all(catalog: &mut Catalog, inventory: &Arc<Inventory>) {
     for (about, answer) in ALL {
         let inventory = Arc::clone(inventory);
         catalog.add_gate(Arc::new(FromInventory { about, inventory, answer }));
-    }
-}
-
-/// Evidence names this many things of one kind at most.
-const NAMED: usize = 10;
-
-/// Joins what was found, at most some of it, then says how many more there are.
-fn some(found: &[String]) -> String {
-    let named = found.get(..NAMED).unwrap_or(found).join("; ");
-    match found.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named}; and {more} more"),
     }
 }
 

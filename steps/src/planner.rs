@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kup_core::plan::{GateSpec, Plan, Stage, Wave};
+use kup_core::plan::{Plan, Stage, Wave};
 
 use crate::gate;
 use crate::inventory::{Inventory, NodeInventory};
 use crate::release;
 use crate::version::Version;
 
+mod asked;
 mod etcd_patch;
 mod kubeadm_options;
 mod phases;
@@ -120,7 +121,8 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     let target = hops.last().map_or(inventory.version, |hop| hop.target);
     let (from, to) = (standing.at.to_string(), target.to_string());
     let targets: Vec<Version> = hops.iter().map(|hop| hop.target).collect();
-    Ok(Plan { from, to, gates: gates(standing.at, &targets, options), waves })
+    let gates = asked::gates(standing.at, &targets, options, &waves);
+    Ok(Plan { from, to, gates, waves })
 }
 
 /// Returns the wave that puts missing manifests back: kubeadm takes a control plane without them for a worker.
@@ -278,19 +280,4 @@ fn first_control_plane<'a>(
             .find(|n| n.node.name == name)
             .ok_or_else(|| PlanProblem::NotFirst(name.to_owned())),
     }
-}
-
-/// All gates get the same parameters: where the upgrade begins and goes through, and how it drains.
-fn gates(from: Version, hops: &[Version], options: &Options) -> Vec<GateSpec> {
-    let yes = |on: bool| if on { "yes" } else { "no" }.to_owned();
-    let hops: Vec<String> = hops.iter().map(ToString::to_string).collect();
-    let params = BTreeMap::from([
-        ("from".to_owned(), from.to_string()),
-        ("hops".to_owned(), hops.join(",")),
-        ("drain-force".to_owned(), yes(options.drain.force)),
-        ("delete-emptydir-data".to_owned(), yes(options.drain.delete_emptydir_data)),
-        ("max-unavailable".to_owned(), options.max_unavailable.to_string()),
-    ]);
-    let spec = |gate: &str| GateSpec { gate: gate.to_owned(), version: 1, params: params.clone() };
-    gate::names().map(spec).collect()
 }

@@ -95,7 +95,7 @@ impl Offers {
 }
 
 /// Returns the version of Kubernetes in a package version: `1.20.2-1.1`, `1.20.2-00`, `1.30.5-150500.1.1`. An epoch is left away.
-fn upstream(package_version: &str) -> Option<Version> {
+pub(crate) fn upstream(package_version: &str) -> Option<Version> {
     let bare = package_version.split_once(':').map_or(package_version, |(_, rest)| rest);
     bare.split(['-', '~', '+']).next()?.parse().ok()
 }

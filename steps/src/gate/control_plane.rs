@@ -1,16 +1,17 @@
-//! Are the API server and etcd healthy, and does every control plane have its manifests and key pairs?
+//! Is every API server ready, and does every control plane have its manifests and key pairs?
 
 use kup_core::event::Verdict;
 
+use super::findings::Findings;
 use super::{About, Overruling, Question};
-use crate::inventory::NodeInventory;
+use crate::inventory::{Inventory, NodeInventory};
 
 pub(super) const ABOUT: About = About {
     code: "K104",
     name: "control-plane-healthy",
-    question: "Are the API servers and etcd ready, and has every control plane its manifests and matching key pairs?",
+    question: "Is every API server ready, and has every control plane its manifests and matching key pairs?",
     why: "kubeadm waits for pods of every control plane and rolls back when one is missing; a key without its certificate stops a component at its next start (kubeadm phases/upgrade/staticpods.go).",
-    remedy: "repair it first: `kubectl get --raw /readyz?verbose`, and see /etc/kubernetes/tmp for kubeadm's copies",
+    remedy: "repair it first: `kubectl get --raw '/readyz?verbose'` and `crictl ps -a` on the machine tell what is wrong; kubeadm's copies of manifests are in /etc/kubernetes/tmp",
     overruling: Overruling::Allowed,
 };
 
@@ -18,32 +19,204 @@ const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kub
 
 pub(super) fn check(question: &Question<'_>) -> Verdict {
     let inventory = question.inventory;
-    let unready =
-        inventory.unready_checks.iter().map(|check| format!("/readyz says {check} is not ok"));
-    let pods =
-        inventory.unready_pods.iter().map(|pod| format!("pod kube-system/{pod} is not ready"));
-    let nodes = inventory.nodes.iter().filter(|n| n.node.control_plane);
-    let stacked = nodes.clone().any(|node| !node.control_plane.image("etcd").is_empty());
-    let wrong: Vec<String> =
-        unready.chain(pods).chain(nodes.flat_map(|node| on_node(node, stacked))).collect();
-    if wrong.is_empty() {
-        super::pass("the API server and etcd answer; manifests and key pairs are whole")
+    let mut findings = Findings::default();
+    let ready = "see what it waits for with `kubectl get --raw '/readyz?verbose'`";
+    for check in &inventory.unready_checks {
+        findings.block(format!("/readyz says {check} is not ok"), ready);
+    }
+    for pod in &inventory.unready_pods {
+        unready_pod(inventory, pod, &mut findings);
+    }
+    let masters = || inventory.nodes.iter().filter(|node| node.node.control_plane);
+    let is_stacked = masters().any(|node| !node.control_plane.image("etcd").is_empty());
+    for node in masters() {
+        manifests(node, is_stacked, &mut findings);
+        key_pairs(node, &mut findings);
+        api_server(node, &mut findings);
+    }
+    let n_masters = masters().count();
+    findings.verdict(format!(
+        "{n_masters} API servers are ready; manifests and key pairs of {n_masters} control planes are whole"
+    ))
+}
+
+/// A static pod that is not ready stops kubeadm; another pod of kube-system is for the operator to judge.
+fn unready_pod(inventory: &Inventory, pod: &str, findings: &mut Findings) {
+    let remedy = format!(
+        "see why with `kubectl -n kube-system describe pod {pod}` and wait until it is ready"
+    );
+    let is_of = |node: &NodeInventory| {
+        let component = pod.strip_suffix(node.node.name.as_str()).unwrap_or_default();
+        let component = component.strip_suffix('-').unwrap_or_default();
+        component == "etcd" || COMPONENTS.contains(&component)
+    };
+    let evidence = format!("pod kube-system/{pod} is not ready");
+    if inventory.nodes.iter().any(is_of) {
+        findings.block(evidence, remedy);
     } else {
-        let remedy = "repair it first: `kubectl get --raw /readyz?verbose`, and see /etc/kubernetes/tmp for kubeadm's copies";
-        super::block(wrong.join("; "), remedy)
+        findings.warn(evidence, remedy);
     }
 }
 
-fn on_node(node: &NodeInventory, stacked: bool) -> Vec<String> {
+/// The plan begins with putting those back of which kubeadm has left a copy.
+fn manifests(node: &NodeInventory, is_stacked: bool, findings: &mut Findings) {
     let (name, state) = (&node.node.name, &node.control_plane);
-    let components = COMPONENTS.into_iter().chain(stacked.then_some("etcd"));
-    let missing = components.filter(|c| state.image(c).is_empty());
-    let missing = missing.map(|c| format!("{name} has no manifest of {c}"));
-    let broken = state.broken_pairs().into_iter();
-    let broken = broken.map(|pair| format!("key and certificate of {pair} on {name} differ"));
-    let stray = state.stray.iter();
-    let stray = stray.map(|file| {
-        format!("{name} has {file} in /etc/kubernetes/manifests: the kubelet runs it too")
-    });
-    missing.chain(broken).chain(stray).collect()
+    let missing = |component: &&str| state.image(component).is_empty();
+    let has_copies =
+        node.survey.kubeadm_leftovers.iter().any(|it| it.starts_with("kubeadm-backup-manifests-"));
+    for component in COMPONENTS.into_iter().filter(missing) {
+        let evidence = format!("{name} has no manifest of {component}");
+        if has_copies {
+            let remedy = "nothing to do: the run puts the newest of kubeadm's copies in /etc/kubernetes/tmp back before anything else";
+            findings.warn(evidence, remedy);
+        } else {
+            let remedy = format!(
+                "write it anew on {name}: `kubeadm init phase control-plane {}`",
+                phase(component)
+            );
+            findings.block(evidence, remedy);
+        }
+    }
+    if is_stacked && state.image("etcd").is_empty() {
+        let remedy = format!(
+            "put the newest copy back on {name}: `ls -d /etc/kubernetes/tmp/kubeadm-backup-manifests-*`, then `cp` its etcd.yaml to /etc/kubernetes/manifests"
+        );
+        findings.block(format!("{name} has no manifest of etcd"), remedy);
+    }
+    for file in &state.stray {
+        let remedy = format!(
+            "move it out of the folder on {name}: `mv /etc/kubernetes/manifests/{file} /root/`"
+        );
+        findings.block(
+            format!("{name} has {file} in /etc/kubernetes/manifests: the kubelet runs it too"),
+            remedy,
+        );
+    }
+}
+
+fn phase(component: &str) -> &str {
+    match component {
+        "kube-apiserver" => "apiserver",
+        other => other.strip_prefix("kube-").unwrap_or(other),
+    }
+}
+
+fn key_pairs(node: &NodeInventory, findings: &mut Findings) {
+    let name = &node.node.name;
+    for pair in node.control_plane.broken_pairs() {
+        let remedy = format!(
+            "renew it on {name}: `kubeadm certs renew all` (`kubeadm alpha certs renew all` before 1.20), then restart the static pods"
+        );
+        findings.block(format!("key and certificate of {pair} on {name} differ"), remedy);
+    }
+}
+
+/// The load balancer may hide that one of them does not answer.
+fn api_server(node: &NodeInventory, findings: &mut Findings) {
+    let name = &node.node.name;
+    if node.control_plane.image("kube-apiserver").is_empty() {
+        return;
+    }
+    match &node.survey.api_server {
+        None => findings.unread(
+            &format!("whether the API server of {name} is ready"),
+            "the machine did not say",
+        ),
+        Some(answer) if answer.version.is_empty() => {
+            let remedy = format!(
+                "see why on {name}: `crictl ps -a --name kube-apiserver` and `journalctl -u kubelet`"
+            );
+            findings.block(
+                format!("the API server of {name} does not answer on its own machine"),
+                remedy,
+            );
+        }
+        Some(answer) if !answer.unready.is_empty() => {
+            let address = &node.node.address;
+            let remedy = format!(
+                "see on {name} what it waits for: `kubectl --server https://{address}:6443 --kubeconfig /etc/kubernetes/admin.conf get --raw '/readyz?verbose'`"
+            );
+            findings.block(
+                format!("the API server of {name} is not ready: {}", answer.unready),
+                remedy,
+            );
+        }
+        Some(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::facts::PairState;
+    use crate::inventory::Inventory;
+    use crate::inventory::sample::{ask, blocks, healthy, passes, warns};
+
+    const TO: [&str; 1] = ["v1.36.2"];
+
+    fn broken(breaking: impl Fn(&mut Inventory)) -> Inventory {
+        let mut inventory = healthy(3, 2, "v1.35.6");
+        breaking(&mut inventory);
+        inventory
+    }
+
+    #[test]
+    fn an_api_server_that_is_not_ready_blocks_wherever_it_is() {
+        let unready = broken(|it| it.unready_checks.push("etcd".to_owned()));
+        blocks(ask(check, &unready, &TO), &["/readyz says etcd"]);
+        let behind = |edit: fn(&mut crate::facts::DirectAnswer)| {
+            broken(|it| edit(it.node_mut("cp2").survey.api_server.as_mut().unwrap()))
+        };
+        let silent = behind(|answer| answer.version.clear());
+        blocks(ask(check, &silent, &TO), &["API server of cp2 does not answer", "crictl"]);
+        let unready = behind(|answer| answer.unready = "informer-sync".to_owned());
+        blocks(ask(check, &unready, &TO), &["cp2 is not ready: informer-sync"]);
+        let unread = broken(|it| it.node_mut("cp2").survey.api_server = None);
+        warns(ask(check, &unread, &TO), &["cp2", "nobody could tell"]);
+    }
+
+    #[test]
+    fn a_static_pod_that_is_not_ready_blocks_and_another_pod_warns() {
+        let mut inventory = broken(|it| it.unready_pods.push("kube-scheduler-cp3".to_owned()));
+        blocks(ask(check, &inventory, &TO), &["kube-system/kube-scheduler-cp3"]);
+        inventory.unready_pods = vec!["metrics-server-5f8-x".to_owned()];
+        warns(ask(check, &inventory, &TO), &["metrics-server-5f8-x", "describe pod"]);
+        inventory.unready_pods.clear();
+        passes(ask(check, &inventory, &TO));
+    }
+
+    #[test]
+    fn a_missing_manifest_blocks_unless_the_run_can_put_it_back() {
+        let lose = |component: &str| {
+            broken(|it| {
+                let manifests = &mut it.node_mut("cp1").control_plane.manifests;
+                manifests.insert(component.to_owned(), None);
+            })
+        };
+        let mut inventory = lose("kube-scheduler");
+        blocks(
+            ask(check, &inventory, &TO),
+            &["cp1 has no manifest of kube-scheduler", "phase control-plane scheduler"],
+        );
+        let copies = "kubeadm-backup-manifests-2026-11-25-10-04-15".to_owned();
+        inventory.node_mut("cp1").survey.kubeadm_leftovers.push(copies);
+        warns(ask(check, &inventory, &TO), &["cp1 has no manifest of kube-scheduler", "puts"]);
+        blocks(ask(check, &lose("etcd"), &TO), &["cp1 has no manifest of etcd"]);
+    }
+
+    #[test]
+    fn what_else_lies_among_the_manifests_blocks() {
+        let stray =
+            broken(|it| it.node_mut("cp1").control_plane.stray.push("old.yaml.bak".to_owned()));
+        blocks(ask(check, &stray, &TO), &["cp1 has old.yaml.bak", "mv "]);
+    }
+
+    #[test]
+    fn a_key_without_its_certificate_blocks() {
+        let pair = broken(|it| {
+            let pairs = &mut it.node_mut("cp1").control_plane.pairs;
+            pairs.insert("/etc/kubernetes/pki/apiserver".to_owned(), PairState::Mismatch);
+        });
+        blocks(ask(check, &pair, &TO), &["pki/apiserver on cp1", "kubeadm certs renew"]);
+    }
 }

@@ -2,7 +2,8 @@
 
 use kup_core::event::Verdict;
 
-use super::{About, Overruling, Question, some};
+use super::findings::some;
+use super::{About, Overruling, Question};
 use crate::cluster::Node;
 
 pub(super) const ABOUT: About = About {

@@ -58,6 +58,8 @@ impl<'a> Machines<'a> {
         host: &dyn Host,
     ) -> Result<NodeInventory, HostError> {
         let facts = NodeFacts::read(host).await?;
+        // At once, for the machine's clock is compared with this one.
+        let seen_at = self.asking.clock.now();
         if facts.package_manager == PackageManager::None {
             let what = "a package manager that kup knows (apt, dnf, zypper), or plain programs";
             return Err(HostError::Lacks { node: node.name.clone(), what: what.to_owned() });
@@ -79,7 +81,7 @@ impl<'a> Machines<'a> {
             offers: offers?,
             control_plane: control_plane?,
             survey: survey?,
-            seen_at: self.asking.clock.now(),
+            seen_at,
         })
     }
 

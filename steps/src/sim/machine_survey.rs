@@ -36,7 +36,7 @@ pub(super) fn of(machine: &Machine, now: Timestamp) -> MachineSurvey {
         kubelet_flags: flags(&text(FLAGS)),
         kubelet_config: text(KUBELET_CONFIG),
         manifests: COMPONENTS.into_iter().filter_map(manifest).collect(),
-        kubeadm_leftovers: Vec::new(),
+        kubeadm_leftovers: folders(machine, "/etc/kubernetes/tmp/"),
         automatic_upgrades: Vec::new(),
         cni: vec!["10-sim.conflist".to_owned()],
         patches: names(machine, "/etc/kubernetes/patches/"),
@@ -101,6 +101,15 @@ fn flags(env: &str) -> Vec<KubeletFlag> {
 
 fn names(machine: &Machine, folder: &str) -> Vec<String> {
     machine.files.keys().filter_map(|path| path.strip_prefix(folder)).map(str::to_owned).collect()
+}
+
+fn folders(machine: &Machine, folder: &str) -> Vec<String> {
+    let inside = names(machine, folder).into_iter();
+    let mut folders: Vec<String> =
+        inside.filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect();
+    folders.sort();
+    folders.dedup();
+    folders
 }
 
 fn direct_answer(machine: &Machine) -> DirectAnswer {

@@ -178,7 +178,7 @@ fn config_maps(version: Version) -> BTreeMap<String, BTreeMap<String, String>> {
                     forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n    \
                     loop\n    reload\n    loadbalance\n}\n";
     let kubelet_text = "apiVersion: kubelet.config.k8s.io/v1beta1\ncgroupDriver: systemd\n\
-                        kind: KubeletConfiguration\n";
+                        kind: KubeletConfiguration\nrotateCertificates: true\n";
     let proxy =
         "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: \"\"\n";
     [
