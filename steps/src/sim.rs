@@ -169,7 +169,7 @@ impl SimWorld {
         if !dir.is_dir() {
             return Err(SimError::Uninhabited { path: dir.to_owned() });
         }
-        let folder = folder::Folder::open(dir)?;
+        let mut folder = folder::Folder::open(dir)?;
         // The lock finishes a birth that was committed and not yet written out.
         folder.lock()?;
         folder.unlock();
