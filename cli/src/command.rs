@@ -2,6 +2,7 @@
 
 mod abandon;
 mod doctor;
+mod explain;
 mod gates;
 mod history;
 mod logs;
@@ -31,6 +32,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Show(args) => show::run(global, &args),
         Command::Logs(args) => logs::run(global, &args).await,
         Command::Doctor(args) => doctor::run(global, &args).await,
+        Command::Explain(args) => explain::run(global, &args),
         Command::Version => version(global.output),
     }
 }

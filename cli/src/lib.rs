@@ -5,9 +5,11 @@
 #![warn(clippy::print_stderr, reason = "it panics when nobody reads; say it with `tell!`")]
 
 mod args;
+mod asked;
 mod command;
 mod connect;
 mod error;
+mod estimate;
 mod live;
 mod output;
 mod render;
