@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use doctor::Doctor;
 pub(crate) use reach::{ReachArgs, SshAddress};
-pub(crate) use upgrade::{Plan, Start, Until, Upgrade};
+pub(crate) use upgrade::{KubeadmArgs, Plan, SkipAddon, Start, Until, Upgrade};
 
 /// Upgrades a cluster made by kubeadm, step by step, each step journaled: an interrupted run resumes where it was, and a run can be rolled
 /// back.

@@ -1,11 +1,13 @@
 //! The commands: one file each.
 
 mod abandon;
+mod again;
 mod doctor;
 mod explain;
 mod gates;
 mod history;
 mod logs;
+mod options;
 mod plan;
 mod resume;
 mod rollback;

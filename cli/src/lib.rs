@@ -14,6 +14,7 @@ mod live;
 mod output;
 mod render;
 mod rescue;
+mod saved;
 mod signals;
 mod system;
 mod wiring;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::ReachArgs;
 
@@ -21,14 +21,58 @@ pub(crate) struct Upgrade {
     /// Take workers to the last minor only, where Kubernetes' skew rules and kubeadm's migrations allow it
     #[arg(long)]
     pub(crate) workers_skip_hops: bool,
-    /// Preflight errors that kubeadm shall ignore, passed to it
-    #[arg(long, value_name = "NAMES")]
-    pub(crate) ignore_preflight_errors: Option<String>,
     /// Gates that may block without stopping the run; kept in its history with your name. `kup explain CODE` says which may be ignored
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    /// What must be done by hand before, such as "upgrade Calico to 3.32"; the start is blocked until it is said to be done. May be given more than once
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) manual: Vec<String>,
+    /// What is done of it; a beginning of its words is enough
+    #[arg(long, value_name = "WORDS", requires = "manual")]
+    pub(crate) manual_done: Vec<String>,
+    /// Where the backups of applications are, so that plan and history name them
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) app_backups: Option<String>,
+    #[command(flatten)]
+    pub(crate) kubeadm: KubeadmArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+}
+
+/// What kubeadm is told.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "kubeadm")]
+pub(crate) struct KubeadmArgs {
+    /// Preflight errors that kubeadm shall ignore
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) ignore_preflight_errors: Vec<String>,
+    /// Whether kubeadm renews the certificates that it manages
+    #[arg(long, value_name = "true|false", default_value_t = true, action = ArgAction::Set)]
+    pub(crate) certificate_renewal: bool,
+    /// A folder with patches, the same on every control plane
+    #[arg(long, value_name = "DIR")]
+    pub(crate) patches: Option<String>,
+    /// An UpgradeConfiguration (kubeadm.k8s.io/v1beta4), on this machine
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Let kubeadm write the same version again, and go on against those of its own rules that it lets be forced
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// An addon that kubeadm leaves as it is
+    #[arg(long, value_enum, value_name = "ADDON", value_delimiter = ',')]
+    pub(crate) skip_addon: Vec<SkipAddon>,
+    /// The etcd that members are patched to where the next minor asks for a patch
+    #[arg(long, value_name = "TAG")]
+    pub(crate) etcd_image_tag: Option<String>,
+}
+
+/// An addon that kubeadm can be told to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SkipAddon {
+    /// CoreDNS
+    Coredns,
+    /// kube-proxy
+    KubeProxy,
 }
 
 /// How to drain.
@@ -91,7 +135,7 @@ pub(crate) struct Start {
 }
 
 /// What stands in a saved plan cannot be said again beside it. The kubeconfig is not among them: the environment may name one.
-const OF_THE_PLAN: [&str; 18] = [
+const OF_THE_PLAN: [&str; 27] = [
     "version",
     "context",
     "cluster",
@@ -105,7 +149,16 @@ const OF_THE_PLAN: [&str; 18] = [
     "max_unavailable",
     "workers_skip_hops",
     "ignore_preflight_errors",
+    "certificate_renewal",
+    "patches",
+    "config",
+    "force",
+    "skip_addon",
+    "etcd_image_tag",
     "ignore",
+    "manual",
+    "manual_done",
+    "app_backups",
     "delete_emptydir_data",
     "drain_force",
     "drain_grace_period",

@@ -5,13 +5,15 @@ use std::path::Path;
 use kup_steps::version::Version;
 use serde::Serialize;
 
-use super::upgrade::{Outcome, Wish, prepare};
+use super::gates;
+use super::upgrade::{Outcome, Planned, Wish, prepare};
 use crate::args::{Global, Plan};
 use crate::asked::blocked;
 use crate::error::{CliError, Exit};
-use crate::output;
+use crate::output::{self, tell};
 use crate::render::plan::{SCHEMA, screen};
-use crate::system::new_run_id;
+use crate::saved::{Saved, Saving, facts};
+use crate::system::{new_run_id, words};
 use crate::wiring::{Session, discard};
 
 /// What programs read when there is nothing to do.
@@ -29,6 +31,7 @@ enum Found {
 }
 
 pub(super) async fn run(global: &Global, args: &Plan) -> Result<Exit, CliError> {
+    check(args)?;
     let session = Session::open(global)?;
     let scratch = new_run_id(session.clock.now());
     let scratch = scratch
@@ -56,10 +59,43 @@ async fn show(
     };
     let picture = planned.picture(session);
     output::print(global.output, &picture, || screen(&picture))?;
-    match blocked(&planned.gates) {
-        None => Ok(Found::Changes),
-        Some(error) => Err(error),
+    match (blocked(&planned.gates), &args.out) {
+        (None, None) => {}
+        (None, Some(path)) => save(session, (&planned, args), path)?,
+        (Some(error), None) => return Err(error),
+        (Some(error), Some(_)) => {
+            tell!("The plan is not saved: it is blocked.");
+            return Err(error);
+        }
     }
+    Ok(Found::Changes)
+}
+
+/// Saves the plan for `kup start --plan`.
+fn save(session: &Session, (planned, args): (&Planned, &Plan), path: &Path) -> Result<(), CliError> {
+    let Planned { connected, inventory, plan, gates, .. } = planned;
+    let ignore = gates::ignored(&args.upgrade.ignore)?;
+    let saving = Saving {
+        made: format!("{} by {}", session.clock.now(), session.operator),
+        words: words(),
+        reach: &connected.reach,
+        ignore: ignore.iter().map(|about| about.code.to_owned()).collect(),
+        facts: facts(inventory, plan, gates),
+        plan,
+    };
+    Saved::new(saving).write(path)?;
+    tell!("The plan is saved. `kup start --plan {}` does exactly this.", path.display());
+    Ok(())
+}
+
+/// A simulated cluster without a folder of its own is gone when the plan is shown.
+fn check(args: &Plan) -> Result<(), CliError> {
+    let reach = &args.upgrade.reach;
+    if args.out.is_some() && reach.cluster.is_some() && reach.sim_dir.is_none() {
+        let message = "this simulated cluster ends with this command, so that a saved plan would be of no use";
+        return Err(CliError::unchanged(Exit::Usage, message).hint("let it live in a folder: --sim-dir DIR"));
+    }
+    Ok(())
 }
 
 fn nothing(global: &Global, version: Version) -> Result<Found, CliError> {

@@ -7,7 +7,7 @@ use kup_core::id::RunId;
 use kup_steps::planner::{PlanProblem, UNTIL_CONTROL_PLANE};
 
 use super::upgrade::{Outcome, Planned, Wish, prepare};
-use super::{VERSION, confirm};
+use super::{VERSION, again, confirm};
 use crate::args::{Global, Start, Until};
 use crate::asked::{blocked, events};
 use crate::error::{CliError, Exit};
@@ -54,6 +54,9 @@ async fn agree(session: &Session, args: &Start, run: &RunId) -> Result<Option<Pl
 /// Returns the plan that is wanted.
 async fn wanted(session: &Session, args: &Start, run: &RunId) -> Result<Planned, CliError> {
     let sim_dir = session.sim_dir(run);
+    if let Some(path) = &args.plan {
+        return again::planned(session, (path, args), &sim_dir).await;
+    }
     let version = args.version.as_deref().unwrap_or_default();
     if args.upgrade.reach.cluster.is_some() {
         session.store.make_folder(run)?;

@@ -7,12 +7,11 @@ use kup_core::plan::Plan;
 use kup_steps::facts::Offers;
 use kup_steps::gate::About;
 use kup_steps::inventory::{self, Asking, Inventory, collect};
-use kup_steps::planner::{
-    Drain, KubeadmOptions, Options, PlanProblem, Target, WorkerHops, plan,
-};
+use kup_steps::planner::{PlanProblem, Target, plan};
 use kup_steps::version::Version;
 
 use super::gates;
+use super::options::{by_hand, options};
 use crate::args::Upgrade;
 use crate::asked::Asked;
 use crate::connect::{Connected, Hosts, connect, reach};
@@ -70,6 +69,7 @@ pub(crate) async fn prepare(
     sim_dir: &Path,
 ) -> Result<Outcome, CliError> {
     let ignore: Vec<About> = gates::ignored(&wish.upgrade.ignore)?;
+    let by_hand = by_hand(wish.upgrade)?;
     let target = target(wish.version)?;
     let reach = reach(&wish.upgrade.reach, born_below(target))?;
     let connected = connect(reach, sim_dir, Arc::clone(&session.clock)).await?;
@@ -85,7 +85,7 @@ pub(crate) async fn prepare(
     let options = options(wish.upgrade, target.hops(from, &offers)?, n_workers)?;
     let plan = match plan(&reached.inventory, &options) {
         Err(PlanProblem::Equal(version)) => return Ok(Outcome::Equal(version)),
-        plan => plan?,
+        plan => by_hand.tell(plan?),
     };
     let asking = (wish.take_over.clone(), ignore.as_slice());
     let gates = gates::ask_all(session, &reached.inventory, &plan, asking).await?;
@@ -126,62 +126,4 @@ fn target(text: &str) -> Result<Target, CliError> {
             "name a release such as v1.36.2, a minor such as 1.36 for its newest patch, or latest",
         )
     })
-}
-
-fn options(args: &Upgrade, hops: Vec<Version>, n_workers: usize) -> Result<Options, CliError> {
-    let ignored = args.ignore_preflight_errors.iter();
-    Ok(Options {
-        hops,
-        first: args.first.clone(),
-        max_unavailable: max_unavailable(&args.max_unavailable, n_workers)?,
-        workers: match args.workers_skip_hops {
-            true => WorkerHops::Last,
-            false => WorkerHops::Every,
-        },
-        kubeadm: KubeadmOptions {
-            ignore_preflight_errors: ignored
-                .flat_map(|names| names.split(','))
-                .map(str::to_owned)
-                .collect(),
-            ..KubeadmOptions::default()
-        },
-        drain: Drain {
-            delete_emptydir_data: args.drain.delete_emptydir_data,
-            force: args.drain.drain_force,
-            grace_period: args.drain.drain_grace_period,
-            timeout: args.drain.drain_timeout,
-        },
-    })
-}
-
-/// Reads `2` or `30%`; a percentage is of the workers, rounded down, and at least one.
-fn max_unavailable(text: &str, n_workers: usize) -> Result<u32, CliError> {
-    let wrong = || {
-        let message = format!("`{text}` is not a number of workers; write 1, 3 or 20%");
-        CliError::unchanged(Exit::Usage, message)
-    };
-    let number: u32 = text.trim_end_matches('%').parse().map_err(|_| wrong())?;
-    match text.strip_suffix('%') {
-        None if number >= 1 => Ok(number),
-        Some(percent) if !percent.ends_with('%') && (1..=100).contains(&number) => {
-            let share = n_workers.saturating_mul(number as usize) / 100;
-            Ok(u32::try_from(share).unwrap_or(u32::MAX).max(1))
-        }
-        None | Some(_) => Err(wrong()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentages_are_of_the_workers_and_never_zero() {
-        assert_eq!(max_unavailable("30%", 10).unwrap(), 3);
-        assert_eq!(max_unavailable("10%", 3).unwrap(), 1);
-        assert_eq!(max_unavailable("2", 3).unwrap(), 2);
-        for wrong in ["0", "0%", "101%", "x", "", "%", "2%%", "-1"] {
-            assert!(max_unavailable(wrong, 3).is_err(), "{wrong}");
-        }
-    }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::asked::Asked;
 use crate::estimate::{Basis, Durations, Estimate, all};
-use loss::Loss;
+use loss::{Forecasts, Loss, forecasts};
 
 pub(crate) use screen::screen;
 
@@ -196,6 +196,7 @@ fn hops(facts: &Facts<'_>) -> Vec<HopPicture> {
     let from = plan.from.parse().unwrap_or(inventory.version);
     let mut before = plan.from.clone();
     let ways_back = outlook(inventory, from, &releases);
+    let forecasts = forecasts(facts);
     let mut hops = Vec::new();
     for ((to, way_back), number) in releases.iter().zip(&ways_back).zip(1..) {
         let waves: Vec<&Wave> = plan.waves.iter().filter(|wave| wave.hop == number).collect();
@@ -206,7 +207,7 @@ fn hops(facts: &Facts<'_>) -> Vec<HopPicture> {
             to,
             takes: all(waves.iter().map(|wave| durations.wave(wave))).into(),
             way_back: WayBack::of(way_back),
-            waves: waves.into_iter().map(|wave| wave_picture(wave, facts)).collect(),
+            waves: waves.into_iter().map(|wave| wave_picture(wave, facts, &forecasts)).collect(),
         });
     }
     hops
@@ -232,16 +233,16 @@ impl WayBack {
     }
 }
 
-fn wave_picture(wave: &Wave, facts: &Facts<'_>) -> WavePicture {
+fn wave_picture(wave: &Wave, facts: &Facts<'_>, forecasts: &Forecasts) -> WavePicture {
     WavePicture {
         name: wave.name.clone(),
         at_once: wave.max_parallel,
         takes: facts.durations.wave(wave).into(),
-        visits: wave.stages.iter().map(|stage| visit(stage, facts)).collect(),
+        visits: wave.stages.iter().map(|stage| visit(stage, facts, forecasts)).collect(),
     }
 }
 
-fn visit(stage: &Stage, facts: &Facts<'_>) -> Visit {
+fn visit(stage: &Stage, facts: &Facts<'_>, forecasts: &Forecasts) -> Visit {
     let step = |step: &kup_core::plan::StepSpec| StepPicture {
         id: step.id.to_string(),
         title: step.title.clone(),
@@ -250,7 +251,7 @@ fn visit(stage: &Stage, facts: &Facts<'_>) -> Visit {
     Visit {
         target: stage.target.clone(),
         takes: facts.durations.stage(stage).into(),
-        loses: Loss::of(stage, facts),
+        loses: Loss::of(stage, facts, forecasts),
         steps: stage.steps.iter().map(step).collect(),
     }
 }

@@ -1,10 +1,12 @@
 //! What a node loses while it is visited, and for how long.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kup_core::plan::{Stage, StepSpec};
-use kup_steps::cluster::Pod;
-use kup_steps::drain::{Disposition, DrainOptions, classify};
+use kup_steps::cluster::Node;
+use kup_steps::drain::DrainOptions;
+use kup_steps::drain::forecast::{Draining, NodeForecast, Wait};
 use serde::Serialize;
 
 use super::Facts;
@@ -17,51 +19,75 @@ pub(super) struct Loss {
     pub(super) pods: Option<usize>,
     /// Pods that no drain with these options moves.
     pub(super) stuck: Vec<String>,
+    /// What the drain waits for, and pods that are away until the node is back.
+    pub(super) waits: Vec<String>,
     /// Whether its static pods are replaced.
     pub(super) control_plane: bool,
     /// For how long it takes no pods.
     pub(super) away_seconds: u64,
 }
 
-impl Loss {
-    pub(super) fn of(stage: &Stage, facts: &Facts<'_>) -> Self {
-        let drain = stage.steps.iter().find(|step| step.activity == "drain");
-        let pods = drain.map_or(Some((0, Vec::new())), |drain| pods(stage, drain, facts));
-        let (count, stuck) = match pods {
-            Some((count, stuck)) => (Some(count), stuck),
-            None => (None, Vec::new()),
-        };
-        Self {
-            pods: count,
-            stuck,
-            control_plane: stage.steps.iter().any(|step| replaces_static_pods(step)),
-            away_seconds: away(stage, facts).as_secs(),
-        }
-    }
-}
+/// What is known of the drains of a plan, by node.
+pub(super) type Forecasts = BTreeMap<String, NodeForecast>;
 
-fn pods(stage: &Stage, drain: &StepSpec, facts: &Facts<'_>) -> Option<(usize, Vec<String>)> {
+/// Forecasts the drains of all nodes at once; nothing where nobody can tell.
+pub(super) fn forecasts(facts: &Facts<'_>) -> Forecasts {
+    let plan = facts.plan;
+    let Some((_, drain)) = plan.steps().find(|(_, step)| step.activity == "drain") else {
+        return Forecasts::new();
+    };
     let yes = |name: &str| drain.params.get(name).is_some_and(|value| value == "yes");
     let options = DrainOptions {
         delete_emptydir_data: yes("delete-emptydir-data"),
         force: yes("force"),
         grace_period: None,
     };
-    let all = facts.inventory.survey.pods.as_ref().ok()?;
-    let here = all.iter().filter(|pod| pod.node == stage.target);
-    let (mut count, mut stuck) = (0, Vec::new());
-    for pod in here {
-        match classify(pod, true, &options) {
-            Disposition::Evict => count += 1,
-            Disposition::Leave(_) => {}
-            Disposition::Refuse { why, .. } => stuck.push(named(pod, &why)),
-        }
-    }
-    Some((count, stuck))
+    let side_by_side = plan.waves.iter().map(|wave| wave.max_parallel).max().unwrap_or(1);
+    let inventory = facts.inventory;
+    let nodes: Vec<&Node> = inventory.nodes.iter().map(|node| &node.node).collect();
+    let draining = Draining {
+        survey: &inventory.survey,
+        nodes: nodes.clone(),
+        order: nodes,
+        side_by_side: side_by_side as usize,
+        options,
+    };
+    let forecast = draining.forecast().map(|forecast| forecast.nodes).unwrap_or_default();
+    forecast.into_iter().map(|node| (node.node.clone(), node)).collect()
 }
 
-fn named(pod: &Pod, why: &str) -> String {
-    format!("{}/{} {why}", pod.namespace, pod.name)
+impl Loss {
+    pub(super) fn of(stage: &Stage, facts: &Facts<'_>, forecasts: &Forecasts) -> Self {
+        let drains = stage.steps.iter().any(|step| step.activity == "drain");
+        let forecast = forecasts.get(&stage.target).filter(|_| drains);
+        let pods = match drains {
+            false => Some(0),
+            true => forecast.map(|forecast| forecast.leaving.len()),
+        };
+        Self {
+            pods,
+            stuck: forecast.map(stuck).unwrap_or_default(),
+            waits: forecast.map(waits).unwrap_or_default(),
+            control_plane: stage.steps.iter().any(|step| replaces_static_pods(step)),
+            away_seconds: away(stage, facts).as_secs(),
+        }
+    }
+}
+
+fn stuck(forecast: &NodeForecast) -> Vec<String> {
+    let refused = forecast.refused.iter();
+    let refused = refused.map(|(pod, why, flag)| format!("{pod} {why}: needs {flag}"));
+    let doubly = forecast.doubly_covered.iter();
+    let doubly = doubly.map(|(pod, budgets)| format!("{pod} has the budgets {}", budgets.join(" and ")));
+    refused.chain(doubly).collect()
+}
+
+fn waits(forecast: &NodeForecast) -> Vec<String> {
+    let one = |wait: &Wait| {
+        Some(format!("budget {} {}", wait.budget, wait.hold.in_words(wait.pods.len())?))
+    };
+    let away = forecast.away().map(|(pod, why)| format!("{pod} is away meanwhile: {why}"));
+    forecast.waits.iter().filter_map(one).chain(away).collect()
 }
 
 /// Steps of a control plane that replace its static pods; those of a worker, and the closing run, leave them.

@@ -120,19 +120,26 @@ fn group_lines(group: &[&Visit]) -> String {
     for step in &first.steps {
         text += &line(&format!("        {}", step.title), &cost(step.takes));
     }
-    text + &stuck(group)
+    let stuck = |visit: &Visit| visit.loses.stuck.clone();
+    let waits = |visit: &Visit| visit.loses.waits.clone();
+    text += &some(group, ("!", "cannot be drained: "), stuck);
+    text + &some(group, ("-", ""), waits)
 }
 
-/// Names pods that no drain moves.
-fn stuck(group: &[&Visit]) -> String {
-    let pods = group.iter().flat_map(|visit| visit.loses.stuck.iter().map(move |pod| (visit, pod)));
-    let pods: Vec<_> = pods.collect();
+/// Names some of what stands in the way of drains, and says how many more there are.
+fn some(
+    group: &[&Visit],
+    (sign, what): (&str, &str),
+    of: impl Fn(&Visit) -> Vec<String>,
+) -> String {
+    let all = group.iter().flat_map(|visit| of(visit).into_iter().map(|it| (&visit.target, it)));
+    let all: Vec<_> = all.collect();
     let mut text = String::new();
-    for (visit, pod) in pods.iter().take(NAMED) {
-        let _ = writeln!(text, "      ! {} cannot be drained: {pod}", visit.target);
+    for (node, it) in all.iter().take(NAMED) {
+        let _ = writeln!(text, "      {sign} {node} {what}{it}");
     }
-    if let Some(more) = pods.len().checked_sub(NAMED + 1) {
-        let _ = writeln!(text, "      ! and {} more pods like these", more + 1);
+    if let Some(more) = all.len().checked_sub(NAMED + 1) {
+        let _ = writeln!(text, "      {sign} and {} more like these", more + 1);
     }
     text
 }

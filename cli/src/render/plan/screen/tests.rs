@@ -34,8 +34,9 @@ fn visit(target: &str, loses: Loss, does: &[(&str, u64)]) -> Visit {
 }
 
 fn drained(pods: Option<usize>, stuck: &[&str]) -> Loss {
-    let stuck = stuck.iter().map(|pod| (*pod).to_owned()).collect();
-    Loss { pods, stuck, control_plane: false, away_seconds: 95 }
+    let stuck: Vec<String> = stuck.iter().map(|pod| (*pod).to_owned()).collect();
+    let waits = vec!["budget shop/cart lets 2 pods go 1 at a time".to_owned(); stuck.len()];
+    Loss { pods, stuck, waits, control_plane: false, away_seconds: 95 }
 }
 
 fn wave(name: &str, at_once: u32, visits: Vec<Visit>) -> WavePicture {
@@ -54,7 +55,7 @@ fn hop(
 }
 
 fn control_planes() -> WavePicture {
-    let lost = Loss { pods: Some(0), stuck: Vec::new(), control_plane: true, away_seconds: 0 };
+    let lost = Loss { pods: Some(0), stuck: Vec::new(), waits: Vec::new(), control_plane: true, away_seconds: 0 };
     let first = [("install kubeadm=1.34.1-1.1", 9), ("kubeadm upgrade apply v1.34.1", 245)];
     let others = [("install kubeadm=1.34.1-1.1", 9), ("kubeadm upgrade node, to v1.34.1", 130)];
     let visits = vec![
@@ -101,7 +102,7 @@ fn picture() -> Picture {
     let no_way_back =
         WayBack { class: "none", why: "etcd goes from 3.5.24-0 to 3.6.5-0".to_owned() };
     let way_back = WayBack { class: "R1", why: "files go back to v1.33.1".to_owned() };
-    let proof = Loss { pods: Some(0), stuck: Vec::new(), control_plane: false, away_seconds: 0 };
+    let proof = Loss { pods: Some(0), stuck: Vec::new(), waits: Vec::new(), control_plane: false, away_seconds: 0 };
     let verify = visit("cluster", proof, &[("verify that the whole cluster is at v1.34.1", 3)]);
     let (what, place) = ("the release notes of v1.34".to_owned(), "https://k8s.io".to_owned());
     Picture {
