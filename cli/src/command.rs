@@ -1,11 +1,14 @@
 //! The commands: one file each.
 
 mod abandon;
+mod again;
 mod doctor;
+mod explain;
 mod gates;
 mod history;
 mod inventory;
 mod logs;
+mod options;
 mod plan;
 mod resume;
 mod rollback;
@@ -33,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Show(args) => show::run(global, &args),
         Command::Logs(args) => logs::run(global, &args).await,
         Command::Doctor(args) => doctor::run(global, &args).await,
+        Command::Explain(args) => explain::run(global, &args),
         Command::Version => version(global.output),
     }
 }

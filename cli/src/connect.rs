@@ -57,8 +57,22 @@ pub(crate) fn reach(args: &ReachArgs, target: Option<Version>) -> Result<Reach, 
         })?;
         reach.kind = SIM.to_owned();
         reach.cluster = spec.to_string();
+        reach.context = own_folder(args.sim_dir.as_deref())?;
     }
     Ok(reach)
+}
+
+/// A simulated cluster has no contexts: their place says in which folder it lives; empty for the run's own.
+fn own_folder(dir: Option<&Path>) -> Result<String, CliError> {
+    let Some(dir) = dir else { return Ok(String::new()) };
+    let wrong = || CliError::unchanged(Exit::Usage, format!("cannot use {}", dir.display()));
+    let absolute = std::path::absolute(dir).map_err(|e| wrong().because(&e))?;
+    absolute.into_os_string().into_string().map_err(|_| wrong().cause("it is not UTF-8".to_owned()))
+}
+
+/// Returns where a simulated cluster lives, given the folder that a run would have for it.
+fn sim_folder<'a>(reach: &'a Reach, of_the_run: &'a Path) -> &'a Path {
+    if reach.context.is_empty() { of_the_run } else { Path::new(&reach.context) }
 }
 
 fn absolute_path(path: &Path) -> Result<String, CliError> {
@@ -87,7 +101,7 @@ pub(crate) async fn connect(
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, CliError> {
     if reach.kind == SIM {
-        let world = simulated(&reach, sim_dir, clock)?;
+        let world = simulated(&reach, sim_folder(&reach, sim_dir), clock)?;
         return Ok(Connected {
             cluster: world.cluster(),
             reach,
@@ -111,8 +125,9 @@ pub(crate) async fn connect_existing(
     sim_dir: &Path,
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, CliError> {
-    if reach.kind == SIM && !sim_dir.exists() {
-        let message = format!("the simulated cluster in {} is gone", sim_dir.display());
+    let folder = sim_folder(&reach, sim_dir);
+    if reach.kind == SIM && !folder.exists() {
+        let message = format!("the simulated cluster in {} is gone", folder.display());
         return Err(CliError::unchanged(Exit::Api, message));
     }
     connect(reach, sim_dir, clock).await

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::process::ExitCode;
 
 use kup_core::engine::EngineError;
 use kup_core::event::{ErrorClass, ErrorRecord};
@@ -16,33 +15,10 @@ use kup_steps::rollback::RollbackProblem;
 
 use crate::output::tell;
 
+mod exit;
 mod store;
 
-/// What an exit code means. The numbers are a promise to scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Done = 0,
-    Unexpected = 1,
-    Usage = 2,
-    Stopped = 3,
-    Gate = 4,
-    StepFailed = 5,
-    RolledBack = 6,
-    RollbackStopped = 7,
-    Locked = 8,
-    Ssh = 9,
-    Api = 10,
-    Damaged = 12,
-    Hangup = 129,
-    Interrupt = 130,
-    Terminate = 143,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
+pub(crate) use exit::Exit;
 
 /// An error on its way to the operator.
 #[derive(Debug)]
@@ -97,6 +73,12 @@ impl CliError {
         } else {
             self
         }
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn exiting(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
     }
 
     pub(crate) fn state(mut self, state: impl Into<String>) -> Self {

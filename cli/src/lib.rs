@@ -5,13 +5,16 @@
 #![warn(clippy::print_stderr, reason = "it panics when nobody reads; say it with `tell!`")]
 
 mod args;
+mod asked;
 mod command;
 mod connect;
 mod error;
+mod estimate;
 mod live;
 mod output;
 mod render;
 mod rescue;
+mod saved;
 mod signals;
 mod system;
 mod wiring;

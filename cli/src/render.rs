@@ -2,9 +2,11 @@
 
 pub(crate) mod doctor;
 pub(crate) mod event;
+pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod inventory;
 pub(crate) mod plan;
+pub(crate) mod rollback;
 pub(crate) mod show;
 
 use std::time::Duration;

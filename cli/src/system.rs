@@ -43,6 +43,11 @@ pub(crate) fn operator() -> String {
     format!("{}@{machine}", user.unwrap_or_else(uid))
 }
 
+/// Returns the words behind the program's name, as they were typed.
+pub(crate) fn words() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// Makes a name for a new run.
 pub(crate) fn new_run_id(now: Timestamp) -> Result<RunId, InvalidId> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";

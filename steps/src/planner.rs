@@ -12,6 +12,7 @@ use crate::release;
 use crate::version::Version;
 
 mod asked;
+mod by_hand;
 mod etcd_patch;
 mod kubeadm_options;
 mod phases;
@@ -23,6 +24,7 @@ mod standing;
 mod target;
 mod upgrade_config;
 
+pub use by_hand::ByHand;
 pub use kubeadm_options::{Addon, KubeadmOptions};
 pub use problem::PlanProblem;
 use stages::Stages;
@@ -165,7 +167,9 @@ fn hops(
         targets.retain(|hop| *hop > unfinished);
         targets.insert(0, unfinished);
     } else if targets.is_empty() {
-        if !inventory.nodes.iter().any(lagging) && standing.missing.is_empty() {
+        let is_whole = !inventory.nodes.iter().any(lagging) && standing.missing.is_empty();
+        // kubeadm can be made to write the same version once more.
+        if is_whole && !options.kubeadm.force {
             return Err(PlanProblem::Equal(inventory.version));
         }
         targets.push(target);

@@ -19,8 +19,10 @@ use crate::planner::{PlanProblem, step_id, verify_stage};
 use crate::version::{Version, image_minor};
 
 mod back;
+mod outlook;
 
 use back::Back;
+pub use outlook::{Outlook, outlook};
 
 /// What the way back costs, as DESIGN's classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

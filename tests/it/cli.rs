@@ -125,7 +125,7 @@ fn a_dry_run_and_a_plan_leave_nothing() {
     let plan: Value =
         serde_json::from_str(&home.must(&format!("plan v1.36.2 {SIM} -o json"))).unwrap();
     assert_eq!(plan["plan"]["to"], "v1.36.2");
-    assert!(home.must(&format!("plan v1.36.2 {SIM} -o yaml")).starts_with("plan:"));
+    assert!(home.must(&format!("plan v1.36.2 {SIM} -o yaml")).starts_with("schema: 1\n"));
     assert_eq!(home.runs(), Vec::<String>::new());
     let left = std::fs::read_dir(home.path("state")).unwrap().map(|it| it.unwrap().file_name());
     let left: Vec<_> = left.filter(|it| it.to_string_lossy().starts_with("plan-")).collect();

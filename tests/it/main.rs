@@ -9,6 +9,7 @@
 
 mod breakages;
 mod cli;
+mod cli_plan;
 mod cli_program;
 mod cluster_contract;
 mod disk;

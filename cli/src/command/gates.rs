@@ -7,14 +7,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kup_core::activity::ActivityError;
 use kup_core::catalog::Catalog;
-use kup_core::event::{Event, GateChecked, Verdict};
+use kup_core::event::Verdict;
 use kup_core::gate::Gate;
 use kup_core::plan::Plan;
+use kup_steps::gate::{self, About, Overruling};
 use kup_steps::inventory::Inventory;
 use kup_steps::world::IsOver;
 use kup_store::RunSummary;
 
+use crate::asked::Asked;
 use crate::error::{CliError, Exit};
+use crate::output::tell;
 use crate::wiring::Session;
 
 /// What journal and backups of a run may need.
@@ -25,8 +28,8 @@ pub(crate) async fn ask_all(
     session: &Session,
     inventory: &Arc<Inventory>,
     plan: &Plan,
-    take_over: Option<String>,
-) -> Result<Vec<Event>, CliError> {
+    (take_over, ignore): (Option<String>, &[About]),
+) -> Result<Vec<Asked>, CliError> {
     let catalog = catalog(session, inventory, take_over)?;
     let mut answers = Vec::new();
     for spec in &plan.gates {
@@ -38,9 +41,37 @@ pub(crate) async fn ask_all(
             evidence: error.to_record().to_string(),
             remedy: "make it answer, then try again".to_owned(),
         });
-        answers.push(Event::GateChecked(GateChecked { gate: spec.gate.clone(), verdict }));
+        let Some(about) = gate::about().find(|about| about.name == spec.gate) else { continue };
+        let blocks = matches!(verdict, Verdict::Block { .. });
+        let ignored = blocks && ignore.contains(&about);
+        answers.push(Asked { about, verdict, ignored });
+    }
+    for about in ignore.iter().filter(|about| !is_ignored(&answers, about)) {
+        let About { code, name, .. } = about;
+        tell!("Note: {code} ({name}) does not block, so that nothing of it is ignored.");
     }
     Ok(answers)
+}
+
+fn is_ignored(answers: &[Asked], about: &About) -> bool {
+    answers.iter().any(|asked| asked.ignored && asked.about == *about)
+}
+
+/// Reads `--ignore`.
+pub(crate) fn ignored(codes: &[String]) -> Result<Vec<About>, CliError> {
+    let one = |code: &String| {
+        let about = super::explain::find(code)?;
+        match about.overruling {
+            Overruling::Allowed => Ok(about),
+            Overruling::Never => {
+                let message = format!("{} ({}) may not be ignored", about.code, about.name);
+                Err(CliError::unchanged(Exit::Usage, message)
+                    .cause(about.why.to_owned())
+                    .hint(about.remedy))
+            }
+        }
+    };
+    codes.iter().map(one).collect()
 }
 
 /// Returns the gates alone, in a catalog.

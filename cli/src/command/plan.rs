@@ -1,37 +1,106 @@
 //! `kup plan VERSION`: what an upgrade would do, and what stands in its way.
 
+use std::path::Path;
+
+use kup_steps::version::Version;
 use serde::Serialize;
 
-use super::upgrade::prepare;
-use crate::args::{Global, Upgrade};
+use super::gates;
+use super::upgrade::{Outcome, Planned, Wish, prepare};
+use crate::args::{Global, Plan};
+use crate::asked::blocked;
 use crate::error::{CliError, Exit};
-use crate::output;
-use crate::render::plan::{blocked, gates_table, plan_table};
-use crate::system::new_run_id;
+use crate::output::{self, tell};
+use crate::render::plan::{SCHEMA, screen};
+use crate::saved::{Saved, Saving, facts};
+use crate::system::{new_run_id, words};
 use crate::wiring::{Session, discard};
 
+/// What programs read when there is nothing to do.
 #[derive(Serialize)]
-struct Shown<'a> {
-    plan: &'a kup_core::plan::Plan,
-    gates: Vec<&'a kup_core::event::Event>,
+struct Nothing {
+    schema: u32,
+    to: String,
+    changes: bool,
 }
 
-pub(super) async fn run(global: &Global, args: &Upgrade) -> Result<Exit, CliError> {
+/// Whether there is anything to do.
+enum Found {
+    Nothing,
+    Changes,
+}
+
+pub(super) async fn run(global: &Global, args: &Plan) -> Result<Exit, CliError> {
+    check(args)?;
     let session = Session::open(global)?;
     let scratch = new_run_id(session.clock.now());
     let scratch = scratch
         .map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot name this").because(&e))?;
     let sim_dir = session.state_dir.join(format!("plan-{scratch}"));
-    let planned = prepare(&session, args, (&sim_dir, None)).await;
+    let found = show(global, &session, (args, &sim_dir)).await;
     discard(&sim_dir);
-    let planned = planned?;
-    let shown = Shown { plan: &planned.plan, gates: planned.gates.iter().collect() };
-    output::print(global.output, &shown, || {
-        let endpoint = &planned.inventory.cluster.endpoint;
-        plan_table(&planned.plan, endpoint) + &gates_table(&planned.gates)
-    })?;
-    match blocked(&planned.gates) {
-        None => Ok(Exit::Done),
-        Some(error) => Err(error),
+    match (found, args.detailed_exitcode) {
+        (Ok(_), false) | (Ok(Found::Nothing), true) => Ok(Exit::Done),
+        (Ok(Found::Changes), true) => Ok(Exit::Usage),
+        (Err(error), false) => Err(error),
+        (Err(error), true) => Err(error.exiting(Exit::Unexpected)),
     }
+}
+
+async fn show(
+    global: &Global,
+    session: &Session,
+    (args, sim_dir): (&Plan, &Path),
+) -> Result<Found, CliError> {
+    let wish = Wish { version: &args.version, upgrade: &args.upgrade, take_over: None };
+    let planned = match prepare(session, &wish, sim_dir).await? {
+        Outcome::Planned(planned) => planned,
+        Outcome::Equal(version) => return nothing(global, version),
+    };
+    let picture = planned.picture(session);
+    output::print(global.output, &picture, || screen(&picture))?;
+    match (blocked(&planned.gates), &args.out) {
+        (None, None) => {}
+        (None, Some(path)) => save(session, (&planned, args), path)?,
+        (Some(error), None) => return Err(error),
+        (Some(error), Some(_)) => {
+            tell!("The plan is not saved: it is blocked.");
+            return Err(error);
+        }
+    }
+    Ok(Found::Changes)
+}
+
+/// Saves the plan for `kup start --plan`.
+fn save(session: &Session, (planned, args): (&Planned, &Plan), path: &Path) -> Result<(), CliError> {
+    let Planned { connected, inventory, plan, gates, .. } = planned;
+    let ignore = gates::ignored(&args.upgrade.ignore)?;
+    let saving = Saving {
+        made: format!("{} by {}", session.clock.now(), session.operator),
+        words: words(),
+        reach: &connected.reach,
+        ignore: ignore.iter().map(|about| about.code.to_owned()).collect(),
+        facts: facts(inventory, plan, gates),
+        plan,
+    };
+    Saved::new(saving).write(path)?;
+    tell!("The plan is saved. `kup start --plan {}` does exactly this.", path.display());
+    Ok(())
+}
+
+/// A simulated cluster without a folder of its own is gone when the plan is shown.
+fn check(args: &Plan) -> Result<(), CliError> {
+    let reach = &args.upgrade.reach;
+    if args.out.is_some() && reach.cluster.is_some() && reach.sim_dir.is_none() {
+        let message = "this simulated cluster ends with this command, so that a saved plan would be of no use";
+        return Err(CliError::unchanged(Exit::Usage, message).hint("let it live in a folder: --sim-dir DIR"));
+    }
+    Ok(())
+}
+
+fn nothing(global: &Global, version: Version) -> Result<Found, CliError> {
+    let to = version.to_string();
+    let text = format!("The cluster is at {to} already: there is nothing to do.\n");
+    output::print(global.output, &Nothing { schema: SCHEMA, to, changes: false }, || text)?;
+    Ok(Found::Nothing)
 }

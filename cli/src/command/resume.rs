@@ -79,7 +79,7 @@ async fn catalog(
 }
 
 /// Returns the minors that a plan leads through.
-fn minors(plan: &Plan) -> Result<Vec<String>, CliError> {
+pub(super) fn minors(plan: &Plan) -> Result<Vec<String>, CliError> {
     let wrong = || CliError::unchanged(Exit::Damaged, "the plan names no version");
     let version = |text: &str| text.parse::<Version>().map_err(|e| wrong().because(&e));
     Ok(Target::Release(version(&plan.to)?).minors(version(&plan.from)?))

@@ -17,7 +17,7 @@ use crate::args::{Format, Global, Rollback};
 use crate::connect::Connected;
 use crate::error::{CliError, Exit};
 use crate::output::{self, tell};
-use crate::render::plan::plan_table;
+use crate::render::rollback::plan_table;
 use crate::wiring::{Driver, Session, conclude};
 
 pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliError> {

@@ -4,14 +4,15 @@ use kup_core::catalog::Catalog;
 use kup_core::decide::Mode;
 use kup_core::event::RunStarted;
 use kup_core::id::RunId;
-use kup_steps::planner::UNTIL_CONTROL_PLANE;
+use kup_steps::planner::{PlanProblem, UNTIL_CONTROL_PLANE};
 
-use super::upgrade::{Planned, prepare};
-use super::{VERSION, confirm};
+use super::upgrade::{Outcome, Planned, Wish, prepare};
+use super::{VERSION, again, confirm};
 use crate::args::{Global, Start, Until};
+use crate::asked::{blocked, events};
 use crate::error::{CliError, Exit};
 use crate::output::{say, tell};
-use crate::render::plan::{blocked, gates_table, plan_table};
+use crate::render::plan::screen;
 use crate::system::new_run_id;
 use crate::wiring::{Driver, Making, Session, begin, conclude, discard};
 
@@ -37,13 +38,8 @@ pub(super) async fn run(global: &Global, args: &Start) -> Result<Exit, CliError>
 
 /// Plans, shows, and asks; `None` when that was all that was wanted.
 async fn agree(session: &Session, args: &Start, run: &RunId) -> Result<Option<Planned>, CliError> {
-    let sim_dir = session.sim_dir(run);
-    if args.upgrade.reach.cluster.is_some() {
-        session.store.make_folder(run)?;
-    }
-    let planned = prepare(session, &args.upgrade, (&sim_dir, args.take_over.clone())).await?;
-    let table = plan_table(&planned.plan, &planned.inventory.cluster.endpoint);
-    say(format_args!("{table}{}", gates_table(&planned.gates)));
+    let planned = wanted(session, args, run).await?;
+    say(format_args!("{}", screen(&planned.picture(session))));
     if let Some(error) = blocked(&planned.gates) {
         return Err(error);
     }
@@ -51,15 +47,37 @@ async fn agree(session: &Session, args: &Start, run: &RunId) -> Result<Option<Pl
         tell!("Dry run: nothing was changed.");
         return Ok(None);
     }
-    let endpoint = &planned.inventory.cluster.endpoint;
-    confirm(
-        &format!(
-            "Upgrade the cluster at {endpoint} from {} to {}?",
-            planned.plan.from, planned.plan.to
-        ),
-        args.yes,
-    )?;
+    confirm(&question(&planned), args.yes)?;
     Ok(Some(planned))
+}
+
+/// Returns the plan that is wanted.
+async fn wanted(session: &Session, args: &Start, run: &RunId) -> Result<Planned, CliError> {
+    let sim_dir = session.sim_dir(run);
+    if let Some(path) = &args.plan {
+        return again::planned(session, (path, args), &sim_dir).await;
+    }
+    let version = args.version.as_deref().unwrap_or_default();
+    if args.upgrade.reach.cluster.is_some() {
+        session.store.make_folder(run)?;
+    }
+    let wish = Wish { version, upgrade: &args.upgrade, take_over: args.take_over.clone() };
+    match prepare(session, &wish, &sim_dir).await? {
+        Outcome::Planned(planned) => Ok(*planned),
+        Outcome::Equal(version) => Err(PlanProblem::Equal(version).into()),
+    }
+}
+
+fn question(planned: &Planned) -> String {
+    let endpoint = &planned.inventory.cluster.endpoint;
+    let ignored: Vec<&str> =
+        planned.gates.iter().filter(|it| it.ignored).map(|it| it.about.code).collect();
+    let although = match ignored.is_empty() {
+        true => String::new(),
+        false => format!(", although {} would block", ignored.join(" and ")),
+    };
+    let (from, to) = (&planned.plan.from, &planned.plan.to);
+    format!("Upgrade the cluster at {endpoint} from {from} to {to}{although}?")
 }
 
 async fn drive(
@@ -92,7 +110,7 @@ async fn drive(
         plan,
     };
     let is_over = session.is_over(args.take_over.clone());
-    let (journal, state) = begin(session, &run, started, gates)?;
+    let (journal, state) = begin(session, &run, started, events(&gates, &session.operator))?;
     tell!("Run {run} began. Ctrl-C rests it; `kup resume {run}` goes on.");
     let catalog = Catalog::new();
     let making =

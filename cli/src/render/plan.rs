@@ -1,85 +1,292 @@
-//! A plan, and the gates' answers.
+//! A plan as programs read it (`-o json`, documented in `docs/PLAN_FORMAT.md`), and what the screen is drawn from.
 
-use std::fmt::Write;
+mod loss;
+mod screen;
 
-use kup_core::event::{Event, GateChecked, Verdict};
+use std::time::Duration;
+
 use kup_core::plan::{Plan, Stage, Wave};
+use kup_steps::inventory::Inventory;
+use kup_steps::release;
+use kup_steps::rollback::{Outlook, outlook};
+use kup_steps::version::Version;
+use serde::Serialize;
 
-use super::table;
-use crate::error::{CliError, Exit};
+use crate::asked::Asked;
+use crate::estimate::{Basis, Durations, Estimate, all};
+use loss::{Forecasts, Loss, forecasts};
 
-/// Returns the plan as a tree.
-pub(crate) fn plan_table(plan: &Plan, endpoint: &str) -> String {
-    let mut text = format!("Cluster at {endpoint}: {} to {}\n", plan.from, plan.to);
-    for wave in &plan.waves {
-        text += &wave_lines(wave);
-    }
-    let (n_stages, n_steps) = (plan.stages().count(), plan.steps().count());
-    let _ = writeln!(text, "Plan: {n_steps} steps in {n_stages} visits.");
-    text
+pub(crate) use screen::screen;
+
+/// The version of this shape. Fields may be added under the same number; none is removed or changes its meaning.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// A plan with everything that is shown of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Picture {
+    schema: u32,
+    kup: &'static str,
+    cluster: ClusterPicture,
+    from: String,
+    to: String,
+    /// Whether there is anything to do.
+    changes: bool,
+    /// Whether a gate stands in the way.
+    blocked: bool,
+    hops: Vec<HopPicture>,
+    left_out: Vec<LeftOut>,
+    gates: Vec<Asked>,
+    read_before: Vec<Reading>,
+    totals: Totals,
+    plan: Plan,
 }
 
-fn wave_lines(wave: &Wave) -> String {
-    let order = match (wave.stages.len(), wave.max_parallel) {
-        (0 | 1, _) => String::new(),
-        (_, 1) => " (one after the other)".to_owned(),
-        (_, n) => format!(" (up to {n} at once)"),
+#[derive(Debug, Serialize)]
+struct ClusterPicture {
+    endpoint: String,
+    uid: String,
+    version: String,
+    control_planes: usize,
+    workers: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct HopPicture {
+    number: u32,
+    from: String,
+    to: String,
+    #[serde(flatten)]
+    takes: Takes,
+    way_back: WayBack,
+    waves: Vec<WavePicture>,
+}
+
+/// Whether `kup rollback` will be possible once the first control plane has done this hop.
+#[derive(Debug, Serialize)]
+struct WayBack {
+    class: &'static str,
+    why: String,
+}
+
+#[derive(Debug, Serialize)]
+struct WavePicture {
+    name: String,
+    at_once: u32,
+    #[serde(flatten)]
+    takes: Takes,
+    visits: Vec<Visit>,
+}
+
+/// One stage.
+#[derive(Debug, Serialize)]
+struct Visit {
+    target: String,
+    #[serde(flatten)]
+    takes: Takes,
+    loses: Loss,
+    steps: Vec<StepPicture>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepPicture {
+    id: String,
+    title: String,
+    #[serde(flatten)]
+    takes: Takes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Takes {
+    seconds: u64,
+    basis: Basis,
+}
+
+impl From<Estimate> for Takes {
+    fn from(estimate: Estimate) -> Self {
+        Self { seconds: estimate.time.as_secs(), basis: estimate.basis }
+    }
+}
+
+impl Takes {
+    fn time(self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+/// A node that the plan does not touch.
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    node: String,
+    why: String,
+}
+
+/// What an operator should have read or done before.
+#[derive(Debug, Serialize)]
+struct Reading {
+    what: String,
+    place: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Totals {
+    nodes: usize,
+    visits: usize,
+    steps: usize,
+    #[serde(flatten)]
+    takes: Takes,
+}
+
+/// What a picture is made of.
+pub(crate) struct Facts<'a> {
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) plan: &'a Plan,
+    pub(crate) gates: &'a [Asked],
+    pub(crate) durations: &'a Durations,
+}
+
+impl Picture {
+    /// Draws a plan.
+    pub(crate) fn of(facts: &Facts<'_>) -> Self {
+        let Facts { inventory, plan, gates, durations } = facts;
+        let hops = hops(facts);
+        let total = all(plan.waves.iter().map(|wave| durations.wave(wave)));
+        let mut nodes: Vec<&str> = plan.stages().map(|stage| stage.target.as_str()).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        Self {
+            schema: SCHEMA,
+            kup: crate::command::VERSION,
+            cluster: cluster(inventory),
+            from: plan.from.clone(),
+            to: plan.to.clone(),
+            changes: true,
+            blocked: gates.iter().any(Asked::stops),
+            read_before: reading(&hops),
+            hops,
+            left_out: left_out(inventory),
+            gates: gates.to_vec(),
+            totals: Totals {
+                nodes: nodes.iter().filter(|node| **node != "cluster").count(),
+                visits: plan.stages().count(),
+                steps: plan.steps().count(),
+                takes: total.into(),
+            },
+            plan: (*plan).clone(),
+        }
+    }
+}
+
+fn cluster(inventory: &Inventory) -> ClusterPicture {
+    let nodes = || {
+        let known = inventory.nodes.iter().map(|node| &node.node);
+        known.chain(inventory.silent.iter().map(|silent| &silent.node))
     };
-    let mut text = format!("  {}{order}\n", wave.name);
-    let mut last: Option<Vec<String>> = None;
-    for stage in &wave.stages {
-        let shape = titles(stage);
-        let line = match last.as_ref() {
-            Some(shape_before) if *shape_before == shape => "the same".to_owned(),
-            Some(_) | None => shape.join(", "),
-        };
-        let _ = writeln!(text, "    ~ {}: {line}", stage.target);
-        last = Some(shape);
+    ClusterPicture {
+        endpoint: inventory.cluster.endpoint.clone(),
+        uid: inventory.cluster.uid.clone(),
+        version: inventory.version.to_string(),
+        control_planes: nodes().filter(|node| node.control_plane).count(),
+        workers: nodes().filter(|node| !node.control_plane).count(),
     }
-    text
 }
 
-fn titles(stage: &Stage) -> Vec<String> {
-    stage.steps.iter().map(|step| step.title.clone()).collect()
+fn hops(facts: &Facts<'_>) -> Vec<HopPicture> {
+    let Facts { inventory, plan, durations, .. } = facts;
+    let releases = releases(plan);
+    let from = plan.from.parse().unwrap_or(inventory.version);
+    let mut before = plan.from.clone();
+    let ways_back = outlook(inventory, from, &releases);
+    let forecasts = forecasts(facts);
+    let mut hops = Vec::new();
+    for ((to, way_back), number) in releases.iter().zip(&ways_back).zip(1..) {
+        let waves: Vec<&Wave> = plan.waves.iter().filter(|wave| wave.hop == number).collect();
+        let to = to.to_string();
+        hops.push(HopPicture {
+            number,
+            from: std::mem::replace(&mut before, to.clone()),
+            to,
+            takes: all(waves.iter().map(|wave| durations.wave(wave))).into(),
+            way_back: WayBack::of(way_back),
+            waves: waves.into_iter().map(|wave| wave_picture(wave, facts, &forecasts)).collect(),
+        });
+    }
+    hops
 }
 
-/// Returns the gates' answers.
-pub(crate) fn gates_table(gates: &[Event]) -> String {
-    let row = |checked: &GateChecked| {
-        let (word, evidence) = match &checked.verdict {
-            Verdict::Pass { evidence } => ("pass", evidence),
-            Verdict::Warn { evidence, .. } => ("warn", evidence),
-            Verdict::Block { evidence, .. } => ("BLOCK", evidence),
-        };
-        vec![word.to_owned(), checked.gate.clone(), evidence.clone()]
+/// Returns the releases that a plan goes through, as its gates are told.
+fn releases(plan: &Plan) -> Vec<Version> {
+    let hops = plan.gates.iter().find_map(|gate| gate.params.get("hops"));
+    hops.into_iter().flat_map(|hops| hops.split(',')).filter_map(|it| it.parse().ok()).collect()
+}
+
+impl WayBack {
+    fn of(outlook: &Outlook) -> Self {
+        match outlook {
+            Outlook::Files { to } => Self {
+                class: "R1",
+                why: format!(
+                    "files, ConfigMaps and packages go back to {to} over the same etcd data; no write to the cluster is undone"
+                ),
+            },
+            Outlook::None { why } => Self { class: "none", why: why.clone() },
+        }
+    }
+}
+
+fn wave_picture(wave: &Wave, facts: &Facts<'_>, forecasts: &Forecasts) -> WavePicture {
+    WavePicture {
+        name: wave.name.clone(),
+        at_once: wave.max_parallel,
+        takes: facts.durations.wave(wave).into(),
+        visits: wave.stages.iter().map(|stage| visit(stage, facts, forecasts)).collect(),
+    }
+}
+
+fn visit(stage: &Stage, facts: &Facts<'_>, forecasts: &Forecasts) -> Visit {
+    let step = |step: &kup_core::plan::StepSpec| StepPicture {
+        id: step.id.to_string(),
+        title: step.title.clone(),
+        takes: facts.durations.step(&stage.target, step).into(),
     };
-    table(&["GATE", "", "SEEN"], checked(gates).map(row).collect())
-}
-
-fn checked(gates: &[Event]) -> impl Iterator<Item = &GateChecked> {
-    gates.iter().filter_map(|event| {
-        if let Event::GateChecked(checked) = event { Some(checked) } else { None }
-    })
-}
-
-/// Returns the error that the blocking gates are, if any blocks.
-pub(crate) fn blocked(gates: &[Event]) -> Option<CliError> {
-    let blocks: Vec<(&str, &str, &str)> = checked(gates)
-        .filter_map(|checked| match &checked.verdict {
-            Verdict::Block { evidence, remedy } => {
-                Some((checked.gate.as_str(), evidence.as_str(), remedy.as_str()))
-            }
-            Verdict::Pass { .. } | Verdict::Warn { .. } => None,
-        })
-        .collect();
-    if blocks.is_empty() {
-        return None;
+    Visit {
+        target: stage.target.clone(),
+        takes: facts.durations.stage(stage).into(),
+        loses: Loss::of(stage, facts, forecasts),
+        steps: stage.steps.iter().map(step).collect(),
     }
-    let names: Vec<&str> = blocks.iter().map(|(gate, _, _)| *gate).collect();
-    let seen: Vec<String> =
-        blocks.iter().map(|(gate, evidence, _)| format!("{gate}: {evidence}")).collect();
-    let remedies: Vec<&str> = blocks.iter().map(|(_, _, remedy)| *remedy).collect();
-    let exit = if names == ["no-unfinished-run"] { Exit::Locked } else { Exit::Gate };
-    let message = format!("blocked by {}: {}", names.join(", "), seen.join("; "));
-    Some(CliError::unchanged(exit, message).hint(remedies.join(" · ")))
+}
+
+fn left_out(inventory: &Inventory) -> Vec<LeftOut> {
+    let foreign = inventory.foreign.iter().map(|node| {
+        let why = format!("it runs {}, which kup does not upgrade", node.os);
+        LeftOut { node: node.name.clone(), why }
+    });
+    let silent = inventory.silent.iter().map(|silent| {
+        let why = format!("its machine does not answer: {}", silent.why);
+        LeftOut { node: silent.node.name.clone(), why }
+    });
+    foreign.chain(silent).collect()
+}
+
+fn reading(hops: &[HopPicture]) -> Vec<Reading> {
+    let mut reading = Vec::new();
+    for hop in hops {
+        let (Ok(from), Ok(to)) = (hop.from.parse::<Version>(), hop.to.parse::<Version>()) else {
+            continue;
+        };
+        let minor = to.minor_name();
+        let number = minor.trim_start_matches('v');
+        reading.push(Reading {
+            what: format!("the release notes of {minor}, up to {to}"),
+            place: format!("https://github.com/kubernetes/kubernetes/blob/master/CHANGELOG/CHANGELOG-{number}.md"),
+        });
+        for note in release::entered(from, to).flat_map(|release| &release.notes) {
+            let remedy = if note.remedy.is_empty() { &note.source } else { &note.remedy };
+            reading.push(Reading { what: note.what.clone(), place: remedy.clone() });
+        }
+    }
+    let what = "a backup of your applications' data and of etcd: kup backs up what it changes itself, and no more".to_owned();
+    let place = "https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#backing-up-an-etcd-cluster".to_owned();
+    reading.push(Reading { what, place });
+    reading
 }

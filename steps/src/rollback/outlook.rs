@@ -1,0 +1,86 @@
+//! Whether there will be a way back, told before anything is changed. Pure.
+
+use crate::inventory::Inventory;
+use crate::release;
+use crate::version::{Version, image_minor};
+
+/// The way back out of a hop, once the hop is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outlook {
+    /// Files, objects and packages can go back.
+    Files {
+        /// The release that the run began with.
+        to: Version,
+    },
+    /// Nothing goes back from here.
+    None {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Says of every hop whether `kup rollback` will be possible once the first control plane is done with it.
+#[must_use]
+pub fn outlook(inventory: &Inventory, from: Version, hops: &[Version]) -> Vec<Outlook> {
+    let before = etcd_now(inventory);
+    hops.iter().map(|hop| of_hop(*hop, from, before.as_deref())).collect()
+}
+
+fn of_hop(hop: Version, from: Version, etcd_before: Option<&str>) -> Outlook {
+    if hop.minor > from.minor + 1 {
+        let why = format!(
+            "{hop} is more than one minor above {from}: Kubernetes does not go back that far"
+        );
+        return Outlook::None { why };
+    }
+    let after = release::images(hop).map(|images| format!("etcd:{}", images.etcd));
+    let (Some(before), Some(after)) = (etcd_before, after) else {
+        return Outlook::Files { to: from };
+    };
+    // kubeadm never takes etcd to an older version.
+    match image_minor(&after) > image_minor(before) {
+        false => Outlook::Files { to: from },
+        true => Outlook::None {
+            why: format!(
+                "etcd goes from {} to {}, and an older one does not read what a newer one has written: only a restored snapshot leads back (R3), \
+                 which this kup cannot do yet",
+                tag(before),
+                tag(&after)
+            ),
+        },
+    }
+}
+
+/// Returns the image of a stacked etcd; kubeadm leaves an external one alone.
+fn etcd_now(inventory: &Inventory) -> Option<String> {
+    let images = inventory.nodes.iter().map(|node| node.control_plane.image("etcd").to_owned());
+    images.filter(|image| !image.is_empty()).min()
+}
+
+fn tag(image: &str) -> &str {
+    image.rsplit_once(':').map_or(image, |(_, tag)| tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(hop: &str, from: &str, etcd: Option<&str>) -> Outlook {
+        of_hop(hop.parse().unwrap(), from.parse().unwrap(), etcd)
+    }
+
+    #[test]
+    fn the_way_back_ends_where_the_minor_of_etcd_changes_or_two_minors_lie_between() {
+        let files = Outlook::Files { to: "v1.35.6".parse().unwrap() };
+        assert_eq!(of("v1.36.2", "v1.35.6", Some("registry.k8s.io/etcd:3.6.6-0")), files);
+        assert_eq!(of("v1.35.9", "v1.35.6", Some("registry.k8s.io/etcd:3.6.6-0")), files);
+        assert_eq!(of("v1.36.2", "v1.35.6", None), files, "an external etcd stays as it is");
+        let gone = |outlook: Outlook, reason: &str| match outlook {
+            Outlook::None { why } => assert!(why.contains(reason), "{why}"),
+            Outlook::Files { .. } => panic!("there is no way back: {reason}"),
+        };
+        let three_five = Some("registry.k8s.io/etcd:3.5.24-0");
+        gone(of("v1.34.1", "v1.33.4", three_five), "etcd goes from 3.5.24-0 to 3.6");
+        gone(of("v1.37.0", "v1.35.6", Some("registry.k8s.io/etcd:3.6.6-0")), "one minor");
+    }
+}
