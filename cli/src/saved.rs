@@ -72,8 +72,11 @@ impl Saved {
     /// Writes the file, for the operator's eyes only; an older one of that name is replaced as a whole.
     pub(crate) fn write(&self, path: &Path) -> Result<(), CliError> {
         let failed = |e: &dyn std::error::Error| {
-            CliError::unchanged(Exit::Unexpected, format!("cannot save the plan to {}", path.display()))
-                .because(e)
+            CliError::unchanged(
+                Exit::Unexpected,
+                format!("cannot save the plan to {}", path.display()),
+            )
+            .because(e)
         };
         let text = self.text().map_err(|e| failed(&e))?;
         let mut name = path.as_os_str().to_owned();
@@ -99,14 +102,16 @@ impl Saved {
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
         let shown = path.display();
         let wrong = |why: &str| {
-            CliError::unchanged(Exit::Usage, format!("cannot use the plan in {shown}")).cause(why.to_owned())
+            CliError::unchanged(Exit::Usage, format!("cannot use the plan in {shown}"))
+                .cause(why.to_owned())
         };
         let size = std::fs::metadata(path).map_err(|e| wrong(&e.to_string()))?.len();
         if size > MAX_BYTES {
             return Err(wrong("it is too large for a plan"));
         }
         let text = std::fs::read_to_string(path).map_err(|e| wrong(&e.to_string()))?;
-        Self::parse(&text).map_err(|why| wrong(&why).hint("`kup plan VERSION --out FILE` saves a plan"))
+        Self::parse(&text)
+            .map_err(|why| wrong(&why).hint("`kup plan VERSION --out FILE` saves a plan"))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -119,7 +124,9 @@ impl Saved {
         match value.get("format").and_then(Value::as_u64) {
             Some(FORMAT) => {}
             Some(newer) if newer > FORMAT => {
-                return Err(format!("it has format {newer}, this kup knows {FORMAT}: use the newer kup"));
+                return Err(format!(
+                    "it has format {newer}, this kup knows {FORMAT}: use the newer kup"
+                ));
             }
             Some(_) | None => return Err(damaged()),
         }

@@ -55,7 +55,9 @@ impl Installer {
             None => PackageManager::Apt,
             Some(word) => PackageManager::named(word).ok_or_else(|| {
                 let step = &cx.step.id;
-                ActivityError::permanent(format!("step `{step}` wants `{word}`, which kup does not know"))
+                ActivityError::permanent(format!(
+                    "step `{step}` wants `{word}`, which kup does not know"
+                ))
             })?,
         };
         Ok(Self::new(manager, param("from").cloned()))
@@ -150,7 +152,10 @@ mod tests {
     fn packages_are_named_with_their_versions() {
         let apt = Installer::new(PackageManager::Apt, None);
         assert_eq!(apt.install(&PACKAGES).args, WANTED);
-        assert_eq!(apt.downgrade(&["kubeadm", "kubelet"], &PACKAGES).args[0], "hold:kubeadm,kubelet");
+        assert_eq!(
+            apt.downgrade(&["kubeadm", "kubelet"], &PACKAGES).args[0],
+            "hold:kubeadm,kubelet"
+        );
         assert_eq!(apt.downgrade(&[], &PACKAGES).args[1..], WANTED);
         assert_eq!(apt.downgrade(&[], &PACKAGES).args[0], "hold:");
     }

@@ -38,7 +38,11 @@ fn what_blocks_is_shown_with_its_code_and_remedy() {
     assert!(ran.stdout.contains("\n          remedy: do it, then say so"), "{}", ran.stdout);
     refuses(&home, &format!("start v1.36.2 {SIM} {BLOCKED} -y"), (4, "blocked by K134"));
     home.must(&format!("plan v1.36.2 {SIM} {BLOCKED} --manual-done Calico"));
-    refuses(&home, &format!("plan v1.36.2 {SIM} {BLOCKED} --manual-done x"), (2, "begins with `x`"));
+    refuses(
+        &home,
+        &format!("plan v1.36.2 {SIM} {BLOCKED} --manual-done x"),
+        (2, "begins with `x`"),
+    );
 }
 
 #[test]
@@ -79,7 +83,11 @@ fn detailed_exit_codes_are_those_of_terraform() {
     ] {
         let words = format!("plan {words} {SIM}");
         assert_eq!(home.run(&words).code, Some(plain), "{words}");
-        assert_eq!(home.run(&format!("{words} --detailed-exitcode")).code, Some(detailed), "{words}");
+        assert_eq!(
+            home.run(&format!("{words} --detailed-exitcode")).code,
+            Some(detailed),
+            "{words}"
+        );
     }
 }
 
@@ -88,7 +96,8 @@ fn a_cluster_that_is_there_already_has_nothing_to_do() {
     let home = Home::new();
     let text = home.must(&format!("plan v1.35.6 {SIM}"));
     assert_eq!(text, "The cluster is at v1.35.6 already: there is nothing to do.\n");
-    let json: Value = serde_json::from_str(&home.must(&format!("plan v1.35.6 {SIM} -o json"))).unwrap();
+    let json: Value =
+        serde_json::from_str(&home.must(&format!("plan v1.35.6 {SIM} -o json"))).unwrap();
     assert_eq!(json, serde_json::json!({ "schema": 1, "to": "v1.35.6", "changes": false }));
 }
 

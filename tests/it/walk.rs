@@ -17,6 +17,7 @@ mod back;
 mod etcd;
 mod fail;
 mod gates;
+mod lost;
 mod others;
 mod repeat;
 

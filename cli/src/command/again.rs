@@ -54,7 +54,8 @@ fn same_cluster(saved: &Saved, uid: &str) -> Result<(), CliError> {
     match saved.facts.get("cluster: uid") {
         Some(known) if known == uid => Ok(()),
         Some(_) | None => {
-            let message = format!("the plan is for another cluster than the one at {}", saved.reach.cluster);
+            let message =
+                format!("the plan is for another cluster than the one at {}", saved.reach.cluster);
             Err(CliError::unchanged(Exit::Usage, message).hint(saved.again()))
         }
     }

@@ -37,8 +37,9 @@ pub(super) fn options(
 fn kubeadm(args: &KubeadmArgs) -> Result<KubeadmOptions, CliError> {
     if let Some(folder) = args.patches.as_deref().filter(|folder| !folder.starts_with('/')) {
         let message = format!("--patches: `{folder}` is not an absolute path");
-        return Err(CliError::unchanged(Exit::Usage, message)
-            .hint("name the folder as it is on the control planes, such as /etc/kubernetes/patches"));
+        return Err(CliError::unchanged(Exit::Usage, message).hint(
+            "name the folder as it is on the control planes, such as /etc/kubernetes/patches",
+        ));
     }
     let addon = |addon: &SkipAddon| match addon {
         SkipAddon::Coredns => Addon::CoreDns,
@@ -56,9 +57,8 @@ fn kubeadm(args: &KubeadmArgs) -> Result<KubeadmOptions, CliError> {
 }
 
 fn config(path: &Path) -> Result<UpgradeConfig, CliError> {
-    let wrong = || {
-        CliError::unchanged(Exit::Usage, format!("--config: cannot use {}", path.display()))
-    };
+    let wrong =
+        || CliError::unchanged(Exit::Usage, format!("--config: cannot use {}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| wrong().because(&e))?;
     UpgradeConfig::parse(&text).map_err(|e| wrong().because(&e))
 }

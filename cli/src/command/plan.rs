@@ -72,7 +72,11 @@ async fn show(
 }
 
 /// Saves the plan for `kup start --plan`.
-fn save(session: &Session, (planned, args): (&Planned, &Plan), path: &Path) -> Result<(), CliError> {
+fn save(
+    session: &Session,
+    (planned, args): (&Planned, &Plan),
+    path: &Path,
+) -> Result<(), CliError> {
     let Planned { connected, inventory, plan, gates, .. } = planned;
     let ignore = gates::ignored(&args.upgrade.ignore)?;
     let saving = Saving {
@@ -93,7 +97,8 @@ fn check(args: &Plan) -> Result<(), CliError> {
     let reach = &args.upgrade.reach;
     if args.out.is_some() && reach.cluster.is_some() && reach.sim_dir.is_none() {
         let message = "this simulated cluster ends with this command, so that a saved plan would be of no use";
-        return Err(CliError::unchanged(Exit::Usage, message).hint("let it live in a folder: --sim-dir DIR"));
+        return Err(CliError::unchanged(Exit::Usage, message)
+            .hint("let it live in a folder: --sim-dir DIR"));
     }
     Ok(())
 }

@@ -85,7 +85,8 @@ fn of_node(node: &NodeInventory, plan: &Plan) -> Vec<(String, String)> {
 fn offered(node: &NodeInventory, plan: &Plan) -> Vec<(String, String)> {
     let own = plan.steps().filter(|(stage, _)| stage.target == node.node.name);
     let wanted = own.filter_map(|(_, step)| step.params.get("packages"));
-    let pinned = wanted.flat_map(|packages| packages.split(',')).filter_map(|it| it.split_once('='));
+    let pinned =
+        wanted.flat_map(|packages| packages.split(',')).filter_map(|it| it.split_once('='));
     let offers = |name: &str, version: &str| {
         let minors = node.offers.minors.values();
         let mut all = minors.filter_map(|minor| minor.packages.get(name)).flatten();

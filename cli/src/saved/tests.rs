@@ -3,7 +3,8 @@
 use super::*;
 
 fn saved() -> Saved {
-    let plan = Plan { from: "v1".to_owned(), to: "v2".to_owned(), gates: Vec::new(), waves: Vec::new() };
+    let plan =
+        Plan { from: "v1".to_owned(), to: "v2".to_owned(), gates: Vec::new(), waves: Vec::new() };
     let facts = Facts::from([("w1: kubelet".to_owned(), "v1.35.6".to_owned())]);
     Saved::new(Saving {
         made: "today".to_owned(),
@@ -54,7 +55,11 @@ fn facts_that_changed_are_named_with_both_values() {
     let then = of(&[("w1: kubelet", "v1"), ("gate K109 disk-room", "warn"), ("w2: uid", "a")]);
     assert_eq!(compare(&then, &then), Vec::<String>::new());
     let now = of(&[("w1: kubelet", "v2"), ("gate K109 disk-room", "pass"), ("w3: uid", "b")]);
-    let told = ["w1: kubelet: was v1, is v2", "w2: uid: was a, is (absent)", "w3: uid: was (absent), is b"];
+    let told = [
+        "w1: kubelet: was v1, is v2",
+        "w2: uid: was a, is (absent)",
+        "w3: uid: was (absent), is b",
+    ];
     assert_eq!(compare(&then, &now), told);
     let worse = of(&[("w1: kubelet", "v1"), ("gate K109 disk-room", "block"), ("w2: uid", "a")]);
     assert_eq!(compare(&then, &worse), ["gate K109 disk-room: was warn, is block"]);

@@ -64,8 +64,7 @@ impl<'a> Machines<'a> {
             let what = "a package manager that kup knows (apt, dnf, zypper), or plain programs";
             return Err(HostError::Lacks { node: node.name.clone(), what: what.to_owned() });
         }
-        let installer =
-            Installer::new(facts.package_manager, self.asking.programs_from.clone());
+        let installer = Installer::new(facts.package_manager, self.asking.programs_from.clone());
         // Side by side over the connection that is there now: the repositories take longest.
         let (packages, offers, survey, (control_plane, ())) = tokio::join!(
             PackageState::read(host, &installer),

@@ -162,10 +162,7 @@ fn refusal(machine: &Machine, name: &str, version: &str, downgrade: bool) -> Opt
     }
     let installed = machine.packages.get(name).map(|package| package.version.as_str());
     let is_brought = machine.brought.packages.contains(&format!("{name}={version}"));
-    if installed != Some(version)
-        && !is_brought
-        && !release::is_offered(&machine.lists, version)
-    {
+    if installed != Some(version) && !is_brought && !release::is_offered(&machine.lists, version) {
         return Some(format!("E: Version '{version}' for '{name}' was not found"));
     }
     let older = release::upstream(version) < installed.and_then(release::upstream);

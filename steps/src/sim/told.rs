@@ -5,9 +5,7 @@ use std::fmt::{Display, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::facts::{
-    ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageState, PairState,
-};
+use crate::facts::{ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageState, PairState};
 
 /// Collects `key=value` lines.
 #[derive(Default)]

@@ -78,7 +78,8 @@ fn stuck(forecast: &NodeForecast) -> Vec<String> {
     let refused = forecast.refused.iter();
     let refused = refused.map(|(pod, why, flag)| format!("{pod} {why}: needs {flag}"));
     let doubly = forecast.doubly_covered.iter();
-    let doubly = doubly.map(|(pod, budgets)| format!("{pod} has the budgets {}", budgets.join(" and ")));
+    let doubly =
+        doubly.map(|(pod, budgets)| format!("{pod} has the budgets {}", budgets.join(" and ")));
     refused.chain(doubly).collect()
 }
 

@@ -55,7 +55,13 @@ fn hop(
 }
 
 fn control_planes() -> WavePicture {
-    let lost = Loss { pods: Some(0), stuck: Vec::new(), waits: Vec::new(), control_plane: true, away_seconds: 0 };
+    let lost = Loss {
+        pods: Some(0),
+        stuck: Vec::new(),
+        waits: Vec::new(),
+        control_plane: true,
+        away_seconds: 0,
+    };
     let first = [("install kubeadm=1.34.1-1.1", 9), ("kubeadm upgrade apply v1.34.1", 245)];
     let others = [("install kubeadm=1.34.1-1.1", 9), ("kubeadm upgrade node, to v1.34.1", 130)];
     let visits = vec![
@@ -102,7 +108,13 @@ fn picture() -> Picture {
     let no_way_back =
         WayBack { class: "none", why: "etcd goes from 3.5.24-0 to 3.6.5-0".to_owned() };
     let way_back = WayBack { class: "R1", why: "files go back to v1.33.1".to_owned() };
-    let proof = Loss { pods: Some(0), stuck: Vec::new(), waits: Vec::new(), control_plane: false, away_seconds: 0 };
+    let proof = Loss {
+        pods: Some(0),
+        stuck: Vec::new(),
+        waits: Vec::new(),
+        control_plane: false,
+        away_seconds: 0,
+    };
     let verify = visit("cluster", proof, &[("verify that the whole cluster is at v1.34.1", 3)]);
     let (what, place) = ("the release notes of v1.34".to_owned(), "https://k8s.io".to_owned());
     Picture {

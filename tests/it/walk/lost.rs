@@ -1,0 +1,69 @@
+//! An upgrade that nobody remembers: `kubeadm upgrade` was interrupted, by hand or under a kup whose journal is gone. A new plan sees where it
+//! stands and ends it.
+
+use std::sync::Arc;
+
+use kup_core::engine::Rest;
+use kup_core::event::{Event, PauseReason};
+use kup_steps::planner::PlanProblem;
+use kup_tests::walk::camera::Shot;
+use kup_tests::walk::life::{End, Will};
+use kup_tests::walk::process::{Moment, Undisturbed};
+use kup_tests::walk::site::Route;
+
+use super::{Fate, SUCCEEDED, at, count, forward, lives};
+
+const FAULT: &str = "kubeadm or a package manager killed, and the journal lost";
+const WHERE: &str = "while a node or the API works";
+
+/// A package manager that was interrupted is the operator's to end: nobody knows any more who began that.
+fn is_asking_for_dpkg(end: &End) -> bool {
+    let names = ["no-other-upgrade", "package-manager"];
+    matches!(end, End::Rest(Rest::Paused(PauseReason::Gate { gate })) if names.contains(&gate.as_str()))
+}
+
+/// Whether nothing was cordoned yet: a cordon of a run that is lost is somebody else's.
+fn is_before_cordons(shot: &Shot) -> bool {
+    let is_cordon = |event: &Event| matches!(event, Event::AttemptStarted(it) if it.step.as_str().contains("cordon"));
+    !shot.entries.iter().any(|entry| is_cordon(&entry.event))
+}
+
+#[tokio::test]
+async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_new_plan() {
+    for route in
+        [Route::new("sim:2x1@v1.29.4", "v1.30.1"), Route::new("sim:2x0@v1.35.6", "v1.36.2")]
+    {
+        let walk = forward(&route, 1).await;
+        let (mut ended, mut repaired) = (0, 0);
+        for n in at(&walk.shots, &[Moment::Waiting]) {
+            let shot = &walk.shots[n];
+            if !is_before_cordons(shot) {
+                break;
+            }
+            let site = walk.site.revive(shot);
+            Fate::UnitsKilled.befall(&site);
+            let site = match site.planned_anew(&route).await {
+                Ok(site) => site,
+                Err(PlanProblem::Equal(_)) => continue,
+                Err(problem) => panic!("shot {n}: {problem}"),
+            };
+            repaired += usize::from(site.plan().waves.iter().any(|wave| wave.name == "repair"));
+            let end = lives(&site, Arc::new(Undisturbed), Will::Go).await;
+            if is_asking_for_dpkg(&end) {
+                count(FAULT, WHERE, "asked to end dpkg's work first");
+                continue;
+            }
+            assert_eq!(end, SUCCEEDED, "shot {n}: {:#?}", site.last_entries());
+            let picture = site.picture();
+            let steps: Vec<_> = site.plan().steps().map(|(_, it)| it.id.to_string()).collect();
+            assert_eq!(picture, walk.after, "{} shot {n}: {steps:?}", route.target);
+            count(
+                "interrupted and forgotten",
+                "while kubeadm or a package manager works",
+                "succeeded",
+            );
+            ended += 1;
+        }
+        assert!(ended > 30 && repaired > 0, "{ended} ended, {repaired} with a manifest put back");
+    }
+}
