@@ -178,7 +178,7 @@ fn guess(step: &StepSpec) -> Duration {
         "drain" => 60,
         "kubelet-restart" => 30,
         "verify" => 20,
-        _ => step.policy.timeout_ms / 10_000,
+        _other => step.policy.timeout_ms / 10_000,
     };
     Duration::from_secs(seconds.max(1))
 }

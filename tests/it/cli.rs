@@ -121,7 +121,7 @@ fn a_dry_run_and_a_plan_leave_nothing() {
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     assert!(said.stderr.contains("nothing was changed"), "{}", said.stderr);
     let plan = home.must(&format!("plan v1.36.2 {SIM}"));
-    assert!(plan.contains("kubeadm upgrade apply v1.36.2"), "{plan}");
+    assert!(plan.contains("install kubeadm=1.36.2-1.1"), "{plan}");
     let plan: Value =
         serde_json::from_str(&home.must(&format!("plan v1.36.2 {SIM} -o json"))).unwrap();
     assert_eq!(plan["plan"]["to"], "v1.36.2");

@@ -49,7 +49,7 @@ fn people_read_tables() {
         "v1.35.20, v1.36.20",
         "etcd beside the API servers, no alarms",
         "leader    well",
-        "disruption budgets                    1",
+        "disruption budgets                   1",
     ] {
         assert!(ran.stdout.contains(words), "no `{words}` in:\n{}", ran.stdout);
     }

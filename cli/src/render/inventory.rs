@@ -185,7 +185,7 @@ fn member(member: &EtcdMember) -> Vec<String> {
     let mut row = vec![name, member.endpoint.clone()];
     match &member.status {
         Err(why) => {
-            row.extend([String::new(), String::new(), String::new(), String::new(), why.clone()])
+            row.extend([String::new(), String::new(), String::new(), String::new(), why.clone()]);
         }
         Ok(status) => {
             let role = match (member.is_learner, status.leader == member.id) {

@@ -165,7 +165,7 @@ mod tests {
     fn coredns_that_is_not_kubeadms_own_warns_until_the_configuration_says_so() {
         let mut inventory = healthy(3, 2, "v1.35.6");
         edit(&mut inventory, "Deployment", "coredns", |it| {
-            it.images = vec!["mine.example/coredns:1".to_owned()]
+            it.images = vec!["mine.example/coredns:1".to_owned()];
         });
         warns(ask(check, &inventory, &TO), &["mine.example/coredns:1", "dns.imageRepository"]);
         inventory.edit("kubeadm-config", "ClusterConfiguration", |text| {

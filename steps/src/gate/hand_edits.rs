@@ -37,7 +37,7 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     match kubelet_configuration(question) {
         Ok(config) => kubelets(question, &config, &mut findings),
         Err(why) => {
-            findings.unread("what kubeadm would write into the kubelets' configuration", &why)
+            findings.unread("what kubeadm would write into the kubelets' configuration", &why);
         }
     }
     findings.verdict(

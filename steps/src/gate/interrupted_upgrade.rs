@@ -32,7 +32,7 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
                 findings.warn(told, format!("nothing to do: the run first finishes that upgrade to {unfinished}, with kubeadm again on every control plane, whatever looks done"));
             }
             Some(_) | None => {
-                findings.block(told, format!("finish it first: `kup start {unfinished}`"))
+                findings.block(told, format!("finish it first: `kup start {unfinished}`"));
             }
         }
     } else if !standing.missing.is_empty() {

@@ -113,7 +113,9 @@ impl Case {
                 version(self.minor + u32::from(minor_too), 9)
             }
             Trouble::OnlyKubelets => inventory.version,
-            _ => version(self.minor + self.forward, 9),
+            Trouble::None | Trouble::Interrupted { .. } | Trouble::ManifestGone => {
+                version(self.minor + self.forward, 9)
+            }
         };
         let offers = &inventory.nodes[0].offers;
         let hops = Target::Release(target).hops(inventory.version, offers)?;
@@ -136,7 +138,15 @@ fn deserved(case: &Case, problem: &PlanProblem) -> bool {
         PlanProblem::NoRelease { .. } | PlanProblem::NotOffered { .. } => {
             matches!(case.trouble, Trouble::Interrupted { .. })
         }
-        _ => false,
+        PlanProblem::Older { .. }
+        | PlanProblem::OtherMajor { .. }
+        | PlanProblem::EtcdTag { .. }
+        | PlanProblem::NoPhases { .. }
+        | PlanProblem::Kubelet { .. }
+        | PlanProblem::NoRepository(_)
+        | PlanProblem::NoControlPlane
+        | PlanProblem::NotFirst(_)
+        | PlanProblem::Name(..) => false,
     }
 }
 

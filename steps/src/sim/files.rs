@@ -92,10 +92,10 @@ fn put_back_copy(machine: &mut Machine, reach: &mut Reach<'_>, component: &str) 
         return Then::Next;
     }
     let name = format!("/{component}.yaml");
-    let copies = machine.files.iter().filter(|(path, _)| {
+    let mut copies = machine.files.iter().filter(|(path, _)| {
         path.starts_with("/etc/kubernetes/tmp/kubeadm-backup-manifests-") && path.ends_with(&name)
     });
-    let Some((_, copy)) = copies.last() else {
+    let Some((_, copy)) = copies.next_back() else {
         reach.say(format!("there is no copy of {component}.yaml below /etc/kubernetes/tmp"));
         return Then::Exit(65);
     };

@@ -20,7 +20,9 @@ const STARTING: u64 = 100;
 pub(super) fn evict(api: &mut Api, agenda: &mut Agenda, now: Timestamp, asked: &Pod) -> Eviction {
     if asked.mirror {
         // The kubelet creates the mirror anew at once: nothing changes.
-        return Eviction::Accepted;
+        let mirrors = api.nodes.get(&asked.node).map(|node| node.mirror_pods(&asked.node));
+        let is_there = mirrors.unwrap_or_default().iter().any(|mirror| mirror.uid == asked.uid);
+        return if is_there { Eviction::Accepted } else { Eviction::Gone };
     }
     let Some(pod) = api.pods.get(&asked.uid) else { return Eviction::Gone };
     if pod.terminating {

@@ -4,22 +4,31 @@
 use std::sync::Arc;
 
 use kup_core::engine::Rest;
-use kup_core::event::{Event, PauseReason};
+use kup_core::event::{Event, PauseReason, Verdict};
 use kup_steps::planner::PlanProblem;
 use kup_tests::walk::camera::Shot;
 use kup_tests::walk::life::{End, Will};
 use kup_tests::walk::process::{Moment, Undisturbed};
-use kup_tests::walk::site::Route;
+use kup_tests::walk::site::{Route, Site};
 
 use super::{Fate, SUCCEEDED, at, count, forward, lives};
 
 const FAULT: &str = "kubeadm or a package manager killed, and the journal lost";
 const WHERE: &str = "while a node or the API works";
 
-/// A package manager that was interrupted is the operator's to end: nobody knows any more who began that.
-fn is_asking_for_dpkg(end: &End) -> bool {
-    let names = ["no-other-upgrade", "package-manager"];
-    matches!(end, End::Rest(Rest::Paused(PauseReason::Gate { gate })) if names.contains(&gate.as_str()))
+/// What an operator must mend first: a package manager that was interrupted, as nobody knows any more who began that; a key that was
+/// written without its certificate, for which there is no copy.
+fn asks_for_a_repair(site: &Site, end: &End) -> bool {
+    let End::Rest(Rest::Paused(PauseReason::Gate { gate })) = end else { return false };
+    let evidence = match site.state().gates.get(gate) {
+        Some(Verdict::Block { evidence, .. }) => evidence.clone(),
+        Some(Verdict::Pass { .. } | Verdict::Warn { .. }) | None => String::new(),
+    };
+    match gate.as_str() {
+        "no-other-upgrade" | "package-manager" => true,
+        "control-plane-healthy" => evidence.contains("key and certificate"),
+        _ => false,
+    }
 }
 
 /// Whether nothing was cordoned yet: a cordon of a run that is lost is somebody else's.
@@ -49,8 +58,8 @@ async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_ne
             };
             repaired += usize::from(site.plan().waves.iter().any(|wave| wave.name == "repair"));
             let end = lives(&site, Arc::new(Undisturbed), Will::Go).await;
-            if is_asking_for_dpkg(&end) {
-                count(FAULT, WHERE, "asked to end dpkg's work first");
+            if asks_for_a_repair(&site, &end) {
+                count(FAULT, WHERE, "asked for a repair first");
                 continue;
             }
             assert_eq!(end, SUCCEEDED, "shot {n}: {:#?}", site.last_entries());

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kup_core::catalog::Catalog;
 use kup_core::clock::Clock;
-use kup_core::event::{Reach, RunStarted};
+use kup_core::event::{Event, GateChecked, GateIgnored, Reach, RunStarted, Verdict};
+use kup_core::plan::GateSpec;
 use kup_steps::cluster::Cluster;
 use kup_steps::host::Host;
 use kup_steps::inventory::{Asking, Inventory, NodeInventory, collect};
@@ -31,6 +33,27 @@ pub(super) fn started(inventory: &Inventory, route: &Route) -> Result<RunStarted
         until: None,
         plan: plan(inventory, &options)?,
     })
+}
+
+/// Returns what the operator of a cluster with a tight budget says: he knows that the gate blocks, and lets the run begin nonetheless.
+pub(super) async fn ignored(
+    inventory: &Arc<Inventory>,
+    started: &RunStarted,
+    route: &Route,
+) -> Vec<Event> {
+    let mut catalog = Catalog::new();
+    kup_steps::gate::add_all(&mut catalog, inventory);
+    let of_budgets = |spec: &&GateSpec| route.cluster.tight_budget && spec.gate == "budgets";
+    let mut said = Vec::new();
+    for spec in started.plan.gates.iter().filter(of_budgets) {
+        let verdict = catalog.gate(spec).unwrap().check(&spec.params).await.unwrap();
+        let Verdict::Block { evidence, .. } = &verdict else { continue };
+        let (gate, code) = (spec.gate.clone(), "K124".to_owned());
+        let (operator, evidence) = (started.operator.clone(), evidence.clone());
+        said.push(Event::GateChecked(GateChecked { gate: gate.clone(), verdict }));
+        said.push(Event::GateIgnored(GateIgnored { gate, code, operator, evidence }));
+    }
+    said
 }
 
 /// Takes an inventory as `kup start` does.

@@ -18,7 +18,7 @@ use kup_steps::sim::{SimSpec, SimWorld, Survey};
 use tempfile::TempDir;
 
 use super::invariant::{Ended, Judge};
-use super::planned::{inventory, started};
+use super::planned::{ignored, inventory, started};
 use super::process::{Director, Process};
 use super::shelf::{Paper, Shelf};
 use super::time::Time;
@@ -71,8 +71,11 @@ impl Site {
         let world = world.and_then(SimWorld::alone).unwrap();
         let inventory = Arc::new(inventory(&world, route.target, time.clone()).await);
         let shelf = Shelf::new(route.paper, dir.path());
-        let event = Event::RunStarted(Box::new(started(&inventory, route).unwrap()));
-        shelf.create(vec![NewEntry { time: time.now(), since_boot: 0, event }]);
+        let started = started(&inventory, route).unwrap();
+        let mut events = ignored(&inventory, &started, route).await;
+        events.insert(0, Event::RunStarted(Box::new(started)));
+        let entry = |event| NewEntry { time: time.now(), since_boot: 0, event };
+        shelf.create(events.into_iter().map(entry).collect());
         Self::over(dir, world, (time, Arc::default()), (shelf, inventory))
     }
 

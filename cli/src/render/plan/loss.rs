@@ -68,7 +68,7 @@ impl Loss {
             pods,
             stuck: forecast.map(stuck).unwrap_or_default(),
             waits: forecast.map(waits).unwrap_or_default(),
-            control_plane: stage.steps.iter().any(|step| replaces_static_pods(step)),
+            control_plane: stage.steps.iter().any(replaces_static_pods),
             away_seconds: away(stage, facts).as_secs(),
         }
     }

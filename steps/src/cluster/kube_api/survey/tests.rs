@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::stub::Stub;
 use crate::cluster::Cluster;
-use crate::cluster::survey::{
-    ApiService, AppliedObject, Claim, ClusterSurvey, CustomResource, Lease, Webhook,
-};
+use crate::cluster::survey::*;
 
 const NAMESPACE: &str = "/api/v1/namespaces/kube-system";
 
