@@ -50,7 +50,7 @@ mod tests {
         packages.get_mut("kubelet").unwrap().is_broken = true;
         blocks(
             ask(check, &inventory, &TO),
-            &["w1: dpkg was interrupted at kubelet", "--configure -a"],
+            &["w1: an installation was interrupted at kubelet", "--configure -a"],
         );
         let packages = &mut inventory.node_mut("w1").packages;
         packages.packages.get_mut("kubelet").unwrap().is_broken = false;

@@ -24,7 +24,8 @@ pub(super) fn evict(api: &mut Api, agenda: &mut Agenda, now: Timestamp, asked: &
         let is_there = mirrors.unwrap_or_default().iter().any(|mirror| mirror.uid == asked.uid);
         return if is_there { Eviction::Accepted } else { Eviction::Gone };
     }
-    let Some(pod) = api.pods.get(&asked.uid) else { return Eviction::Gone };
+    let named = |pod: &&SimPod| pod.name == asked.name && pod.namespace == asked.namespace;
+    let Some(pod) = api.pods.get(&asked.uid).filter(named) else { return Eviction::Gone };
     if pod.terminating {
         return Eviction::Accepted;
     }

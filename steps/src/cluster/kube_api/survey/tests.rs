@@ -1,5 +1,4 @@
 //! Objects as API servers have them, and what becomes of them.
-
 use serde_json::{Value, json};
 
 use super::super::stub::Stub;
