@@ -177,12 +177,17 @@ fn hops(
         // What an earlier upgrade left out comes first: no node may leave a minor out.
         targets.insert(0, inventory.version);
     }
+    // Static pods alone do not tell whether kubeadm wrote what it writes last: kubelet configuration and addons.
+    let stopped_before_kubelets = |n: &NodeInventory| {
+        n.node.control_plane && n.node.kubelet_version != inventory.version.to_string()
+    };
     let last = targets.len();
     let hop = |(index, target): (usize, Version)| Hop {
         target,
         number: u32::try_from(index + 1).unwrap_or(u32::MAX),
         is_last: index + 1 == last,
-        again: standing.unfinished == Some(target),
+        again: standing.unfinished == Some(target)
+            || target == inventory.version && inventory.nodes.iter().any(stopped_before_kubelets),
     };
     Ok(targets.into_iter().enumerate().map(hop).collect())
 }

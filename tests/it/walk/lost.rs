@@ -40,7 +40,7 @@ fn is_before_cordons(shot: &Shot) -> bool {
 #[tokio::test]
 async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_new_plan() {
     for route in
-        [Route::new("sim:2x1@v1.29.4", "v1.30.1"), Route::new("sim:2x0@v1.35.6", "v1.36.2")]
+        [Route::new("sim:2x1@v1.29.4", "v1.30.1"), Route::new("sim:3x0@v1.35.6", "v1.36.2")]
     {
         let walk = forward(&route, 1).await;
         let (mut ended, mut repaired) = (0, 0);
