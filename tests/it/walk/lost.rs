@@ -17,7 +17,7 @@ const FAULT: &str = "kubeadm or a package manager killed, and the journal lost";
 const WHERE: &str = "while a node or the API works";
 
 /// What an operator must mend first: a package manager that was interrupted, as nobody knows any more who began that; a key that was
-/// written without its certificate, for which there is no copy.
+/// written without its certificate, for which there is no copy; etcd's manifest, without which its API server answers nobody.
 fn asks_for_a_repair(site: &Site, end: &End) -> bool {
     let End::Rest(Rest::Paused(PauseReason::Gate { gate })) = end else { return false };
     let evidence = match site.state().gates.get(gate) {
@@ -26,7 +26,9 @@ fn asks_for_a_repair(site: &Site, end: &End) -> bool {
     };
     match gate.as_str() {
         "no-other-upgrade" | "package-manager" => true,
-        "control-plane-healthy" => evidence.contains("key and certificate"),
+        "control-plane-healthy" => ["key and certificate", "has no manifest of etcd"]
+            .iter()
+            .any(|it| evidence.contains(it)),
         _ => false,
     }
 }
@@ -43,7 +45,7 @@ async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_ne
         [Route::new("sim:2x1@v1.29.4", "v1.30.1"), Route::new("sim:3x0@v1.35.6", "v1.36.2")]
     {
         let walk = forward(&route, 1).await;
-        let (mut ended, mut repaired) = (0, 0);
+        let mut ended = 0;
         for n in at(&walk.shots, &[Moment::Waiting]) {
             let shot = &walk.shots[n];
             if !is_before_cordons(shot) {
@@ -56,7 +58,6 @@ async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_ne
                 Err(PlanProblem::Equal(_)) => continue,
                 Err(problem) => panic!("shot {n}: {problem}"),
             };
-            repaired += usize::from(site.plan().waves.iter().any(|wave| wave.name == "repair"));
             let end = lives(&site, Arc::new(Undisturbed), Will::Go).await;
             if asks_for_a_repair(&site, &end) {
                 count(FAULT, WHERE, "asked for a repair first");
@@ -66,13 +67,9 @@ async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_ne
             let picture = site.picture();
             let steps: Vec<_> = site.plan().steps().map(|(_, it)| it.id.to_string()).collect();
             assert_eq!(picture, walk.after, "{} shot {n}: {steps:?}", route.target);
-            count(
-                "interrupted and forgotten",
-                "while kubeadm or a package manager works",
-                "succeeded",
-            );
+            count(FAULT, WHERE, "succeeded");
             ended += 1;
         }
-        assert!(ended > 30 && repaired > 0, "{ended} ended, {repaired} with a manifest put back");
+        assert!(ended > 30, "{ended} ended");
     }
 }
