@@ -18,7 +18,7 @@ macro_rules! scripts {
     };
 }
 
-/// As `scripts`, for programs that are made of several files: first what a package manager can do, then the deed.
+/// As `scripts`, for programs that are made of several files: first what several of them need, then the deed.
 macro_rules! composed {
     ($($(#[$doc:meta])* $konst:ident = $name:literal of $($part:literal)+;)*) => {
         $($(#[$doc])* pub const $konst: (&str, &str) =
@@ -45,8 +45,6 @@ scripts! {
     SURVEY = "survey";
     /// Asks: etcd's members, their health and alarms, through a control plane. Prints `key=value` lines.
     ETCD = "etcd";
-    /// Asks: static pod manifests, their images and hashes, key pairs. Prints `key=value` lines.
-    CONTROL_PLANE = "control-plane";
     /// Asks: the kubelet's program, process and files. Prints `key=value` lines.
     KUBELET = "kubelet";
     /// Asks: owner, units, attempts and backups that kup has left, of all runs. Prints `key=value` lines.
@@ -55,19 +53,25 @@ scripts! {
     UPGRADE_PLAN = "upgrade-plan";
     /// Asks: the bytes of files and folders as a tar. Args: absolute paths; missing ones are left out.
     READ_FILES = "read-files";
-    /// Changes: puts missing manifests back from kubeadm's own copies. Args: components...
-    PUT_BACK = "put-back";
-    /// Changes: puts a missing manifest or a broken key pair back, then `kubeadm upgrade apply`. Args: pre-image, version, further flags.
-    KUBEADM_APPLY = "kubeadm-apply";
-    /// Changes: the same with `kubeadm upgrade node`. Args: pre-image, `control-plane` or `worker`, further flags.
-    KUBEADM_NODE = "kubeadm-node";
-    /// Changes: the same with any call of kubeadm, such as one of its phases. Args: pre-image or `-`, `control-plane`, `etcd` or `worker`, what
-    /// kubeadm's configuration file says (may be empty), kubeadm's arguments...
-    KUBEADM_PHASE = "kubeadm-phase";
     /// Changes: reloads systemd's units and restarts the kubelet.
     KUBELET_RESTART = "kubelet-restart";
     /// Changes: puts files of a pre-image back, each in one rename. Args: pre-image, absolute paths...
     RESTORE_FILES = "restore-files";
+}
+
+// What looks at control planes and calls kubeadm.
+composed! {
+    /// Asks: static pod manifests, their images and hashes, key pairs. Prints `key=value` lines.
+    CONTROL_PLANE = "control-plane" of "kubeadm/running" "kubeadm/pairs" "control-plane";
+    /// Changes: puts missing manifests back from kubeadm's own copies. Args: components...
+    PUT_BACK = "put-back" of "kubeadm/running" "kubeadm/putting-back" "put-back";
+    /// Changes: puts a missing manifest or a broken key pair back, then `kubeadm upgrade apply`. Args: pre-image, version, further flags.
+    KUBEADM_APPLY = "kubeadm-apply" of "kubeadm/running" "kubeadm/pairs" "kubeadm/putting-back" "kubeadm-apply";
+    /// Changes: the same with `kubeadm upgrade node`. Args: pre-image, `control-plane` or `worker`, further flags.
+    KUBEADM_NODE = "kubeadm-node" of "kubeadm/running" "kubeadm/pairs" "kubeadm/putting-back" "kubeadm-node";
+    /// Changes: the same with any call of kubeadm, such as one of its phases. Args: pre-image or `-`, `control-plane`, `etcd` or `worker`, what
+    /// kubeadm's configuration file says (may be empty), kubeadm's arguments...
+    KUBEADM_PHASE = "kubeadm-phase" of "kubeadm/running" "kubeadm/pairs" "kubeadm/putting-back" "kubeadm-phase";
 }
 
 // The deeds on packages, of every package manager. What they take and print is the same with each; where a name has no manager in it, it is

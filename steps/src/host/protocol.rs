@@ -142,6 +142,7 @@ pub(super) fn failed(node: &str, script: Named, reply: &Reply) -> HostError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script;
 
     fn reply(status: i32, stdout: &str) -> Reply {
         Reply { status, stdout: stdout.as_bytes().to_vec(), stderr: String::new() }
@@ -184,23 +185,14 @@ mod tests {
         assert_eq!(run_of("garbage"), None);
     }
 
-    /// Returns what stands between the lines `# --- WHAT ...` and `# ---`.
-    fn shared<'a>(text: &'a str, what: &str) -> &'a str {
-        let start = text.find(&format!("\n# --- {what} ")).unwrap();
-        let rest = &text[start..];
-        &rest[..rest.find("\n# ---\n").unwrap()]
-    }
-
     #[test]
     fn scripts_that_share_a_text_share_it_word_for_word() {
-        let apply = include_str!("../node/kubeadm-apply.sh");
-        let node = include_str!("../node/kubeadm-node.sh");
-        let phase = include_str!("../node/kubeadm-phase.sh");
-        let control_plane = include_str!("../node/control-plane.sh");
-        assert_eq!(shared(apply, "key pairs"), shared(node, "key pairs"));
-        assert_eq!(shared(apply, "key pairs"), shared(control_plane, "key pairs"));
-        assert_eq!(shared(apply, "putting back"), shared(node, "putting back"));
-        assert_eq!(shared(apply, "key pairs"), shared(phase, "key pairs"));
-        assert_eq!(shared(apply, "putting back"), shared(phase, "putting back"));
+        let pairs = include_str!("../node/kubeadm/pairs.sh");
+        let back = include_str!("../node/kubeadm/putting-back.sh");
+        for (name, text) in [script::KUBEADM_APPLY, script::KUBEADM_NODE, script::KUBEADM_PHASE] {
+            assert!(text.contains(pairs) && text.contains(back), "{name}");
+        }
+        assert!(script::CONTROL_PLANE.1.contains(pairs));
+        assert!(script::PUT_BACK.1.contains(back));
     }
 }
