@@ -24,6 +24,7 @@ const KUBEADM: &str = "#!/bin/sh\necho \"kubeadm $* with $(ls \"$ROOT/etc/kubern
 const OPENSSL: &str = "#!/bin/sh\nwhile [ \"$1\" != -in ]; do shift; done\ncat \"$2\"\n";
 
 mod phase;
+mod put_back;
 
 pub(crate) struct Node(tempfile::TempDir);
 

@@ -2,9 +2,11 @@
 //! stands and ends it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kup_core::engine::Rest;
 use kup_core::event::{Event, PauseReason, Verdict};
+use kup_steps::facts::VERSIONED;
 use kup_steps::planner::PlanProblem;
 use kup_tests::walk::camera::Shot;
 use kup_tests::walk::life::{End, Will};
@@ -72,4 +74,44 @@ async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_ne
         }
         assert!(ended > 30, "{ended} ended");
     }
+}
+
+/// Lets kubeadm run on until it has moved a versioned manifest away and not yet another one in.
+fn killed_between_two_renames(site: &Site, node: &str) -> bool {
+    let is_gone = |picture: &str| {
+        VERSIONED.iter().any(|it| {
+            let file = format!("{node}: file /etc/kubernetes/manifests/{it}.yaml");
+            !picture.contains(&file)
+        })
+    };
+    for _ in 0..4_000 {
+        if is_gone(&site.world.picture().unwrap()) {
+            site.world.kill_attempts(node).unwrap();
+            return true;
+        }
+        site.forward(Duration::from_millis(2));
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_manifest_that_kubeadm_took_away_by_hand_is_put_back_before_the_first_hop() {
+    let route = Route::new("sim:3x0@v1.29.4", "v1.30.1");
+    let walk = forward(&route, 1).await;
+    let is_under_way = |shot: &&Shot| {
+        let last = shot.entries.last().map(|entry| &entry.event);
+        let of_cp2 = |it: &Event| matches!(it, Event::AttemptStarted(it) if it.step.as_str() == "kubeadm-node.cp2");
+        shot.moment == Moment::Waiting && last.is_some_and(of_cp2)
+    };
+    let shot = walk.shots.iter().find(is_under_way).unwrap();
+    let site = walk.site.revive(shot);
+    assert!(killed_between_two_renames(&site, "cp2"), "kubeadm took nothing away");
+    site.forward(Duration::from_secs(120));
+    let site = site.planned_anew(&route).await.unwrap();
+    let waves: Vec<String> = site.plan().waves.iter().map(|wave| wave.name.clone()).collect();
+    assert_eq!(waves[0], "repair", "{waves:?}");
+    let end = lives(&site, Arc::new(Undisturbed), Will::Go).await;
+    assert_eq!(end, SUCCEEDED, "{:#?}", site.last_entries());
+    assert_eq!(site.picture(), walk.after);
+    count("kubeadm killed between two renames, and the journal lost", WHERE, "succeeded");
 }
