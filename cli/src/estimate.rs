@@ -10,6 +10,9 @@ use kup_core::plan::{Plan, Stage, StepSpec, Wave};
 use serde::Serialize;
 
 use crate::wiring::Session;
+use guess::guess;
+
+mod guess;
 
 /// Runs that are read at most, the latest ones.
 const MAX_RUNS: usize = 5;
@@ -163,24 +166,6 @@ fn names(plan: &Plan) -> BTreeMap<StepId, String> {
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// What such steps take on small machines of our own; of one that is not named here, a tenth of what it may take at most.
-fn guess(step: &StepSpec) -> Duration {
-    let worker = step.params.get("role").is_some_and(|role| role == "worker");
-    let seconds = match step.activity.as_str() {
-        "repository" | "cordon" | "uncordon" => 5,
-        "packages" => 40,
-        "upgrade-plan" => 20,
-        "kubeadm-apply" => 240,
-        "kubeadm-node" if worker => 20,
-        "kubeadm-node" | "kubeadm-control-plane" => 150,
-        "drain" => 60,
-        "kubelet-restart" => 30,
-        "verify" => 20,
-        _other => step.policy.timeout_ms / 10_000,
-    };
-    Duration::from_secs(seconds.max(1))
 }
 
 #[cfg(test)]

@@ -142,6 +142,11 @@ impl Saved {
 fn sum(value: &Value) -> String {
     let sorted: BTreeMap<&String, &Value> = value.as_object().into_iter().flatten().collect();
     let text = serde_json::to_string(&sorted).unwrap_or_default();
+    sha256(&text)
+}
+
+/// Returns the SHA-256 of a text in hexadecimal.
+fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

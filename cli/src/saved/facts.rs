@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use kup_core::plan::Plan;
 use kup_steps::inventory::{Inventory, NodeInventory};
-use sha2::{Digest, Sha256};
 
 use crate::asked::Asked;
 
@@ -47,8 +46,7 @@ fn kubeadm_config(inventory: &Inventory) -> String {
     match maps.map(|maps| maps.get("kubeadm-config")) {
         Ok(Some(data)) => {
             let text = data.iter().map(|(name, value)| format!("{name}\n{value}\n"));
-            let text: String = text.collect();
-            Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+            super::sha256(&text.collect::<String>())
         }
         Ok(None) => "(none)".to_owned(),
         Err(_) => "(unreadable)".to_owned(),

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kup_core::plan::{Stage, StepSpec};
-use kup_steps::cluster::Node;
-use kup_steps::drain::DrainOptions;
 use kup_steps::drain::forecast::{Draining, NodeForecast, Wait};
 use serde::Serialize;
 
@@ -32,26 +30,7 @@ pub(super) type Forecasts = BTreeMap<String, NodeForecast>;
 
 /// Forecasts the drains of all nodes at once; nothing where nobody can tell.
 pub(super) fn forecasts(facts: &Facts<'_>) -> Forecasts {
-    let plan = facts.plan;
-    let Some((_, drain)) = plan.steps().find(|(_, step)| step.activity == "drain") else {
-        return Forecasts::new();
-    };
-    let yes = |name: &str| drain.params.get(name).is_some_and(|value| value == "yes");
-    let options = DrainOptions {
-        delete_emptydir_data: yes("delete-emptydir-data"),
-        force: yes("force"),
-        grace_period: None,
-    };
-    let side_by_side = plan.waves.iter().map(|wave| wave.max_parallel).max().unwrap_or(1);
-    let inventory = facts.inventory;
-    let nodes: Vec<&Node> = inventory.nodes.iter().map(|node| &node.node).collect();
-    let draining = Draining {
-        survey: &inventory.survey,
-        nodes: nodes.clone(),
-        order: nodes,
-        side_by_side: side_by_side as usize,
-        options,
-    };
+    let draining = Draining::of_plan(facts.plan, facts.inventory);
     let forecast = draining.forecast().map(|forecast| forecast.nodes).unwrap_or_default();
     forecast.into_iter().map(|node| (node.node.clone(), node)).collect()
 }
