@@ -213,6 +213,12 @@ pub struct Manifest {
     pub image: Option<String>,
 }
 
+/// The static pods whose image carries the Kubernetes version. etcd's does not.
+pub const VERSIONED: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+/// All static pods that kubeadm makes.
+pub const STATIC_PODS: [&str; 4] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+
 /// The static pods and key pairs of a node as they are on the disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlPlaneState {

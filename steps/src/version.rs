@@ -45,11 +45,16 @@ impl Version {
     }
 }
 
+/// Returns the tag of an image: `v1.36.2` of `registry.k8s.io/kube-apiserver:v1.36.2`.
+#[must_use]
+pub fn tag_of(image: &str) -> Option<&str> {
+    image.rsplit_once(':').map(|(_, tag)| tag)
+}
+
 /// Returns major and minor of the version in an image's tag: `(3, 5)` for `registry.k8s.io/etcd:3.5.24-0`.
 #[must_use]
 pub fn image_minor(image: &str) -> Option<(u32, u32)> {
-    let (_, tag) = image.rsplit_once(':')?;
-    let mut numbers = tag.trim_start_matches('v').split(['.', '-']).map(str::parse);
+    let mut numbers = tag_of(image)?.trim_start_matches('v').split(['.', '-']).map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 

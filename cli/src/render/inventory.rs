@@ -7,6 +7,7 @@ use std::fmt::Write;
 use kup_core::clock::Timestamp;
 use kup_steps::facts::etcd::{EtcdKind, EtcdMember, EtcdSurvey};
 use kup_steps::inventory::{Inventory, NodeInventory};
+use kup_steps::version::tag_of;
 
 pub(crate) use view::shown;
 
@@ -161,7 +162,7 @@ fn date(seconds: i64) -> String {
 }
 
 fn tag(image: &str) -> String {
-    image.rsplit_once(':').map_or(image, |(_, tag)| tag).to_owned()
+    tag_of(image).unwrap_or(image).to_owned()
 }
 
 fn etcd(inventory: &Inventory) -> String {

@@ -30,13 +30,6 @@ pub(crate) fn image_tag(configuration: &str) -> Option<String> {
     (!tag.is_empty()).then_some(tag)
 }
 
-/// Returns the numbers of an etcd image's tag: 3, 5 and 26 of `3.5.26-0`.
-pub(crate) fn tag_version(tag: &str) -> Option<[u32; 3]> {
-    let bare = tag.trim_start_matches('v').split('-').next()?;
-    let mut numbers = bare.split('.').map(str::parse);
-    Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
-}
-
 fn local_etcd(configuration: &str) -> Option<Value> {
     let value: Value = serde_yaml_ng::from_str(configuration).ok()?;
     value.get("etcd")?.get("local").cloned()
@@ -188,12 +181,5 @@ mod tests {
         ] {
             assert_eq!(with_tag(text, "3.5.26-0"), None, "{text}");
         }
-    }
-
-    #[test]
-    fn tags_are_compared_by_their_numbers() {
-        assert_eq!(tag_version("3.5.26-0"), Some([3, 5, 26]));
-        assert!(tag_version("3.5.9-0") < tag_version("3.5.26-0"));
-        assert_eq!(tag_version("latest"), None);
     }
 }

@@ -124,13 +124,7 @@ impl Kubeadm {
             let evidence = "`kubeadm upgrade node` reported success".to_owned();
             return Ok(Some(Proof { evidence, left }));
         }
-        match manifests::compare(cx, &state, version) {
-            Found::After { .. } => {}
-            Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
-                let why = format!("kubeadm reported success, but on {}: {what}", cx.target);
-                return Err(ActivityError::permanent(why));
-            }
-        }
+        manifests::must_be_at(cx, &state, version)?;
         let cluster = self.world.cluster().await?;
         let Some(evidence) = manifests::running(cluster, &cx.target, version).await? else {
             return Ok(None);
@@ -149,8 +143,7 @@ impl Kubeadm {
         if cx.param("role")? == "worker" {
             return Ok(Some(Proof::from("the kubelet's files are those from before".to_owned())));
         }
-        let image = cx.note("image:kube-apiserver").unwrap_or_default();
-        let old = image.rsplit_once(':').map(|(_, tag)| tag).unwrap_or_default();
+        let old = manifests::version_before(cx);
         let cluster = self.world.cluster().await?;
         Ok(manifests::running(cluster, &cx.target, old).await?.map(Proof::from))
     }

@@ -16,6 +16,7 @@ use kup_core::event::{Found, Settlement};
 use super::call::{self, Care};
 use super::{manifests, pre_image};
 use crate::attempt;
+use crate::facts::VERSIONED;
 use crate::world::World;
 
 /// The activity `kubeadm-control-plane`. Parameters: `version`, `role`, `call` (kubeadm's arguments, one a line), `config` (what its file says).
@@ -25,13 +26,7 @@ impl KubeadmControlPlane {
     async fn prove(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
         let version = cx.param("version")?;
         let (state, kubelet) = call::read(cx, &self.0).await?;
-        match manifests::compare(cx, &state, version) {
-            Found::After { .. } => {}
-            Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
-                let why = format!("kubeadm reported success, but on {}: {what}", cx.target);
-                return Err(ActivityError::permanent(why));
-            }
-        }
+        manifests::must_be_at(cx, &state, version)?;
         let evidence = manifests::running(self.0.cluster().await?, &cx.target, version).await?;
         let left = manifests::hashes(&state, &kubelet);
         Ok(evidence.map(|evidence| Proof { evidence, left }))
@@ -40,8 +35,7 @@ impl KubeadmControlPlane {
     /// The files must be back, and the pods of the old images up, before the next node is touched.
     async fn prove_undo(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
         super::must_be_before(self.observe(cx).await?)?;
-        let image = cx.note("image:kube-apiserver").unwrap_or_default();
-        let old = image.rsplit_once(':').map(|(_, tag)| tag).unwrap_or_default();
+        let old = manifests::version_before(cx);
         let running = manifests::running(self.0.cluster().await?, &cx.target, old).await?;
         Ok(running.map(Proof::from))
     }
@@ -91,7 +85,7 @@ impl Activity for KubeadmControlPlane {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        call::restore(cx, &self.0, manifests::paths_of(&manifests::VERSIONED)).await
+        call::restore(cx, &self.0, manifests::paths_of(&VERSIONED)).await
     }
 
     async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {

@@ -16,7 +16,7 @@ use kup_core::event::{Found, Settlement};
 use super::call::{self, Care};
 use super::{manifests, pre_image};
 use crate::attempt;
-use crate::facts::ControlPlaneState;
+use crate::facts::{ControlPlaneState, VERSIONED};
 use crate::world::World;
 
 /// The activity `kubeadm-etcd`. Parameters: `version`, `role`, `call`, `config`; `tag` where etcd is patched to a tag before its minor changes.
@@ -47,7 +47,7 @@ impl KubeadmEtcd {
         let version = cx.param("version")?;
         let is_equal =
             |it: &&str| state.image(it).is_empty() || manifests::is_at(state.image(it), version);
-        match manifests::VERSIONED.iter().find(|it| !is_equal(it)) {
+        match VERSIONED.iter().find(|it| !is_equal(it)) {
             None => Ok(()),
             Some(other) => Err(ActivityError::permanent(format!(
                 "{other} on {} is not at {version}, so kubeadm would replace more than etcd",

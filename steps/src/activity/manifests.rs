@@ -5,18 +5,13 @@ use kup_core::activity::{ActivityError, StepContext};
 use kup_core::event::Found;
 
 use crate::cluster::{Cluster, Pod};
-use crate::facts::{ControlPlaneState, KubeletState};
-use crate::version::image_minor;
+use crate::facts::{ControlPlaneState, KubeletState, STATIC_PODS, VERSIONED};
+use crate::version::{image_minor, tag_of};
 use crate::world::cluster_error;
-
-/// The components whose image carries the Kubernetes version. etcd's does not.
-pub(super) const VERSIONED: [&str; 3] =
-    ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-const ALL: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 /// Returns the manifests' paths.
 pub(super) fn paths() -> Vec<String> {
-    paths_of(&ALL)
+    paths_of(&STATIC_PODS)
 }
 
 /// Returns the paths of some components' manifests.
@@ -29,7 +24,8 @@ pub(super) fn paths_of(components: &[&str]) -> Vec<String> {
 pub(super) fn hashes(state: &ControlPlaneState, kubelet: &KubeletState) -> Vec<(String, String)> {
     let manifest = |c: &&str| (format!("manifest:{c}"), state.manifest(c).to_owned());
     let image = |c: &&str| (format!("image:{c}"), state.image(c).to_owned());
-    let mut notes: Vec<_> = ALL.iter().map(manifest).chain(ALL.iter().map(image)).collect();
+    let mut notes: Vec<_> =
+        STATIC_PODS.iter().map(manifest).chain(STATIC_PODS.iter().map(image)).collect();
     notes.push(("kubelet:config".to_owned(), kubelet.config_hash().to_owned()));
     notes.push(("kubelet:flags".to_owned(), kubelet.flags_hash().to_owned()));
     notes
@@ -37,15 +33,16 @@ pub(super) fn hashes(state: &ControlPlaneState, kubelet: &KubeletState) -> Vec<(
 
 /// Whether an image has this tag.
 pub(super) fn is_at(image: &str, version: &str) -> bool {
-    image.rsplit_once(':').is_some_and(|(_, tag)| tag == version)
+    tag_of(image) == Some(version)
 }
 
 fn describe(state: &ControlPlaneState) -> String {
     let one = |c: &&str| match state.image(c) {
         "" => format!("{c} has no manifest"),
-        image => format!("{c} {}", image.rsplit_once(':').map_or(image, |(_, tag)| tag)),
+        image => format!("{c} {}", tag_of(image).unwrap_or(image)),
     };
-    ALL.iter()
+    STATIC_PODS
+        .iter()
         .filter(|c| **c != "etcd" || !state.image(c).is_empty())
         .map(one)
         .collect::<Vec<_>>()
@@ -67,7 +64,7 @@ pub(super) fn damage(cx: &StepContext, state: &ControlPlaneState) -> Option<Stri
 /// Returns the components whose manifests are not those that `prepare` noted.
 pub(super) fn changed(cx: &StepContext, state: &ControlPlaneState) -> Vec<&'static str> {
     let note = |c: &str| cx.note(&format!("manifest:{c}")).unwrap_or_default().to_owned();
-    ALL.into_iter().filter(|c| note(c) != state.manifest(c)).collect()
+    STATIC_PODS.into_iter().filter(|c| note(c) != state.manifest(c)).collect()
 }
 
 /// Says how far the manifests of a control plane are on their way to `version`.
@@ -93,11 +90,31 @@ pub(super) fn compare(cx: &StepContext, state: &ControlPlaneState, version: &str
             what: format!("{what}; a manifest is neither as before nor at {version}"),
         };
     }
-    if at_target == 0 && ALL.iter().all(unchanged) {
+    if at_target == 0 && STATIC_PODS.iter().all(unchanged) {
         Found::Before { what }
     } else {
         Found::Between { what, repairable: true }
     }
+}
+
+/// Fails where kubeadm reported success and the manifests are not at `version`.
+pub(super) fn must_be_at(
+    cx: &StepContext,
+    state: &ControlPlaneState,
+    version: &str,
+) -> Result<(), ActivityError> {
+    match compare(cx, state, version) {
+        Found::After { .. } => Ok(()),
+        Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
+            let why = format!("kubeadm reported success, but on {}: {what}", cx.target);
+            Err(ActivityError::permanent(why))
+        }
+    }
+}
+
+/// Returns the version that the control plane had before the step; empty where that is not known.
+pub(super) fn version_before(cx: &StepContext) -> &str {
+    cx.note("image:kube-apiserver").and_then(tag_of).unwrap_or_default()
 }
 
 /// Says how far the node is on its way back: before is the pre-image, and what differs from what the run left is somebody else's.

@@ -94,7 +94,7 @@ impl Offers {
     }
 }
 
-/// Returns the version of Kubernetes in a package version: `1.20.2-1.1`, `1.20.2-00`, `1.30.5-150500.1.1`. An epoch is left away.
+/// Returns the version in that of a package or in an image's tag: `1.20.2-1.1`, `1.20.2-00`, `1.30.5-150500.1.1`, `3.5.26-0`. An epoch is left away.
 pub(crate) fn upstream(package_version: &str) -> Option<Version> {
     let bare = package_version.split_once(':').map_or(package_version, |(_, rest)| rest);
     bare.split(['-', '~', '+']).next()?.parse().ok()
@@ -111,6 +111,13 @@ mod tests {
             assert_eq!(upstream(given), wanted, "{given}");
         }
         assert_eq!(upstream("nightly"), None);
+    }
+
+    #[test]
+    fn the_tag_of_an_etcd_has_its_version() {
+        assert_eq!(upstream("3.5.26-0"), Some(Version { major: 3, minor: 5, patch: 26 }));
+        assert!(upstream("3.5.9-0") < upstream("3.5.26-0"));
+        assert_eq!(upstream("latest"), None);
     }
 
     #[test]

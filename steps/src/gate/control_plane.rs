@@ -4,6 +4,7 @@ use kup_core::event::Verdict;
 
 use super::findings::Findings;
 use super::{About, Overruling, Question};
+use crate::facts::VERSIONED;
 use crate::inventory::{Inventory, NodeInventory};
 
 pub(super) const ABOUT: About = About {
@@ -14,8 +15,6 @@ pub(super) const ABOUT: About = About {
     remedy: "repair it first: `kubectl get --raw '/readyz?verbose'` and `crictl ps -a` on the machine tell what is wrong; kubeadm's copies of manifests are in /etc/kubernetes/tmp",
     overruling: Overruling::Allowed,
 };
-
-const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 pub(super) fn check(question: &Question<'_>) -> Verdict {
     let inventory = question.inventory;
@@ -48,7 +47,7 @@ fn unready_pod(inventory: &Inventory, pod: &str, findings: &mut Findings) {
     let is_of = |node: &NodeInventory| {
         let component = pod.strip_suffix(node.node.name.as_str()).unwrap_or_default();
         let component = component.strip_suffix('-').unwrap_or_default();
-        component == "etcd" || COMPONENTS.contains(&component)
+        component == "etcd" || VERSIONED.contains(&component)
     };
     let evidence = format!("pod kube-system/{pod} is not ready");
     if inventory.nodes.iter().any(is_of) {
@@ -64,7 +63,7 @@ fn manifests(node: &NodeInventory, is_stacked: bool, findings: &mut Findings) {
     let missing = |component: &&str| state.image(component).is_empty();
     let has_copies =
         node.survey.kubeadm_leftovers.iter().any(|it| it.starts_with("kubeadm-backup-manifests-"));
-    for component in COMPONENTS.into_iter().filter(missing) {
+    for component in VERSIONED.into_iter().filter(missing) {
         let evidence = format!("{name} has no manifest of {component}");
         if has_copies {
             let remedy = "nothing to do: the run puts the newest of kubeadm's copies in /etc/kubernetes/tmp back before anything else";

@@ -6,9 +6,10 @@ use super::cluster_configuration::ClusterConfiguration;
 use super::findings::Findings;
 use super::{About, Overruling, Question};
 use crate::facts::etcd::EtcdKind;
+use crate::facts::upstream;
 use crate::inventory::Inventory;
 use crate::release::{self, Release};
-use crate::version::Version;
+use crate::version::{Version, tag_of};
 
 pub(super) const ABOUT: About = About {
     code: "K106",
@@ -18,9 +19,6 @@ pub(super) const ABOUT: About = About {
     remedy: "stacked etcd: `kup start` patches it first, `--etcd-image-tag TAG` names the patch; external etcd: upgrade it first, member by member",
     overruling: Overruling::Allowed,
 };
-
-/// A version of etcd.
-type Numbers = (u32, u32, u32);
 
 pub(super) fn check(question: &Question<'_>) -> Verdict {
     let inventory = question.inventory;
@@ -42,8 +40,8 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     findings.verdict(fine(question, oldest))
 }
 
-fn fine(question: &Question<'_>, oldest: Option<Numbers>) -> String {
-    let at = oldest.map(told).unwrap_or_default();
+fn fine(question: &Question<'_>, oldest: Option<Version>) -> String {
+    let at = oldest.map(|oldest| oldest.bare()).unwrap_or_default();
     match question.says("etcd-patch") {
         true => format!("etcd is at {at}; the plan patches it before the hop that asks for it"),
         false => format!("etcd is at {at}, new enough for {}", question.target()),
@@ -51,23 +49,12 @@ fn fine(question: &Question<'_>, oldest: Option<Numbers>) -> String {
 }
 
 /// Returns the oldest member's version: as the members say; else as the manifests do.
-fn oldest(inventory: &Inventory) -> Option<Numbers> {
+fn oldest(inventory: &Inventory) -> Option<Version> {
     let members = inventory.etcd.iter().flat_map(|etcd| &etcd.members);
-    let answers = members.filter_map(|member| numbers(&member.status.as_ref().ok()?.version));
-    let tag = |image: &str| numbers(image.rsplit_once(':')?.1);
+    let answers = members.filter_map(|member| upstream(&member.status.as_ref().ok()?.version));
+    let tag = |image: &str| tag_of(image).and_then(upstream);
     let manifests = inventory.nodes.iter().filter_map(|node| tag(node.control_plane.image("etcd")));
     answers.min().or_else(|| manifests.min())
-}
-
-/// Reads `3.5.24`, `3.5.24-0` or `v3.5.24`.
-fn numbers(version: &str) -> Option<Numbers> {
-    let plain = version.trim_start_matches('v').split('-').next()?;
-    let version: Version = plain.parse().ok()?;
-    Some((version.major, version.minor, version.patch))
-}
-
-fn told((major, minor, patch): Numbers) -> String {
-    format!("{major}.{minor}.{patch}")
 }
 
 /// Returns the minors that the upgrade enters, each with the release that the cluster has by then.
@@ -79,11 +66,11 @@ fn entered(question: &Question<'_>) -> impl Iterator<Item = (Version, &'static R
     })
 }
 
-fn external(question: &Question<'_>, oldest: Numbers, findings: &mut Findings) {
+fn external(question: &Question<'_>, oldest: Version, findings: &mut Findings) {
     for (_, release) in entered(question) {
         let Some(least) = &release.min_external_etcd else { continue };
-        if Some(oldest) < numbers(&least.version) {
-            let (oldest, minor, least) = (told(oldest), release.minor, &least.version);
+        if Some(oldest) < upstream(&least.version) {
+            let (oldest, minor, least) = (oldest.bare(), release.minor, &least.version);
             let remedy = format!(
                 "upgrade the external etcd to {least} or newer first, one member at a time; kup takes its snapshot and touches nothing else of it"
             );
@@ -95,19 +82,19 @@ fn external(question: &Question<'_>, oldest: Numbers, findings: &mut Findings) {
     }
 }
 
-fn stacked(question: &Question<'_>, oldest: Numbers, findings: &mut Findings) {
+fn stacked(question: &Question<'_>, oldest: Version, findings: &mut Findings) {
     pinned(question, findings);
     for (before, release) in entered(question) {
         let Some(least) = &release.least_etcd_before else { continue };
         // Earlier hops bring what their kubeadm installs.
-        let installed = release::images(before).and_then(|images| numbers(&images.etcd));
+        let installed = release::images(before).and_then(|images| upstream(&images.etcd));
         let installed = installed.filter(|_| before > question.from);
         let by_then = installed.map_or(oldest, |installed| installed.max(oldest));
-        if Some(by_then) < numbers(&least.version) && !question.says("etcd-patch") {
+        if Some(by_then) < upstream(&least.version) && !question.says("etcd-patch") {
             let (minor, version, tag) = (release.minor, &least.version, &least.tag);
             let told = format!(
                 "etcd is at {} before v1.{minor}, which asks for {version}: {}",
-                told(by_then),
+                by_then.bare(),
                 least.why
             );
             let remedy = format!(
@@ -122,15 +109,16 @@ fn stacked(question: &Question<'_>, oldest: Numbers, findings: &mut Findings) {
 fn pinned(question: &Question<'_>, findings: &mut Findings) {
     let Ok(config) = ClusterConfiguration::of(question.inventory) else { return };
     let tag = config.text(&["etcd", "local", "imageTag"]);
-    let (Some(pin), Some(wanted)) =
-        (numbers(tag), release::images(question.target()).and_then(|images| numbers(&images.etcd)))
-    else {
+    let (Some(pin), Some(wanted)) = (
+        upstream(tag),
+        release::images(question.target()).and_then(|images| upstream(&images.etcd)),
+    ) else {
         return;
     };
-    if (pin.0, pin.1) < (wanted.0, wanted.1) {
+    if (pin.major, pin.minor) < (wanted.major, wanted.minor) {
         let told = format!(
             "etcd.local.imageTag in kubeadm-config is {tag}: kubeadm will not bring etcd to {}",
-            self::told(wanted)
+            wanted.bare()
         );
         findings.warn(told, "take imageTag out of kubeadm-config unless you want that: `kubectl -n kube-system edit configmap kubeadm-config`");
     }

@@ -7,6 +7,7 @@ use kup_core::event::Verdict;
 use super::cluster_configuration::ClusterConfiguration;
 use super::findings::Findings;
 use super::{About, Overruling, Question};
+use crate::facts::VERSIONED;
 use crate::inventory::NodeInventory;
 use crate::release;
 use crate::version::Version;
@@ -15,7 +16,7 @@ pub(super) const ABOUT: About = About {
     code: "K119",
     name: "images",
     question: "Are the images of every hop there, or can they be fetched?",
-    why: "A static pod whose image cannot be pulled never starts, and kubeadm waits five minutes for it and rolls back; kup fetches images before the first cordon, but only where the registry has them.",
+    why: "A static pod whose image cannot be pulled never starts, and kubeadm waits five minutes for it and rolls back. kubeadm pulls what is missing before it begins, where the registry has it.",
     remedy: "on a control plane: `kubeadm config images list --kubernetes-version VERSION`, then `crictl pull IMAGE` for each; a registry of your own must have them all first",
     overruling: Overruling::Allowed,
 };
@@ -71,7 +72,7 @@ fn wanted(config: &ClusterConfiguration, node: &NodeInventory, hop: Version) -> 
     if !node.node.control_plane {
         return wanted;
     }
-    for component in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+    for component in VERSIONED {
         wanted.push(format!("{repository}/{component}:{hop}"));
     }
     let Some(images) = release::images(hop) else { return wanted };

@@ -7,6 +7,7 @@ use super::cluster_configuration::{
 };
 use super::findings::Findings;
 use super::{About, Overruling, Question};
+use crate::facts::VERSIONED;
 
 pub(super) const ABOUT: About = About {
     code: "K113",
@@ -45,7 +46,7 @@ fn set(question: &Question<'_>, findings: &mut Findings) -> Set {
     };
     match ClusterConfiguration::of(question.inventory) {
         Ok(config) => {
-            for component in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+            for component in VERSIONED {
                 let args = config.extra_args(component);
                 let value = args.get("feature-gates").map_or("", String::as_str);
                 add(

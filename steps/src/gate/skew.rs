@@ -9,7 +9,7 @@ use crate::cluster::Node;
 use crate::facts::upstream;
 use crate::inventory::NodeInventory;
 use crate::planner::standing;
-use crate::version::Version;
+use crate::version::{Version, tag_of};
 
 #[cfg(test)]
 mod tests;
@@ -157,7 +157,7 @@ fn kube_proxy(question: &Question<'_>, findings: &mut Findings) {
         it.kind == "DaemonSet" && it.namespace == "kube-system" && it.name == "kube-proxy"
     };
     let set = workloads.iter().find(is_it);
-    let tag = set.and_then(|set| set.images.first()?.rsplit_once(':').map(|(_, tag)| tag));
+    let tag = set.and_then(|set| tag_of(set.images.first()?));
     let Some(proxy) = tag.and_then(|tag| tag.parse::<Version>().ok()) else { return };
     let remedy = "give the DaemonSet kube-proxy the image of the control plane's version: `kubectl -n kube-system set image daemonset/kube-proxy kube-proxy=REGISTRY/kube-proxy:VERSION`";
     let last = match question.skips_addon("kube-proxy") {

@@ -8,10 +8,11 @@ use kup_core::plan::{Stage, StepSpec, Wave};
 use super::kubeadm_options::{Part, Verb};
 use super::stages::{Stages, step};
 use super::{Hop, PlanProblem, step_id};
-use crate::activity::etcd_image_tag::{image_tag, tag_version};
+use crate::activity::etcd_image_tag::image_tag;
+use crate::facts::upstream;
 use crate::inventory::{Inventory, NodeInventory};
 use crate::release::{self, LeastEtcd};
-use crate::version::Version;
+use crate::version::{Version, tag_of};
 
 impl Stages<'_> {
     /// Returns the wave that patches etcd before this hop, none where it needs no patch: one member at a time. `before` is the release that
@@ -39,7 +40,7 @@ impl Stages<'_> {
     ) -> Result<Vec<Stage>, PlanProblem> {
         let Some(least) = least_before(self.hop, before) else { return Ok(Vec::new()) };
         let tag = self.options.kubeadm.etcd_image_tag.clone().unwrap_or_else(|| least.tag.clone());
-        if tag_version(&tag) < tag_version(&least.tag) {
+        if upstream(&tag) < upstream(&least.tag) {
             return Err(PlanProblem::EtcdTag { tag, least: least.version.clone() });
         }
         let members: Vec<&NodeInventory> = inventory
@@ -97,12 +98,12 @@ fn least_before(hop: &Hop, before: Version) -> Option<&'static LeastEtcd> {
 /// Whether a node's own member is older than that, by the time this hop begins: earlier hops bring what their kubeadm installs.
 fn runs_older(node: &NodeInventory, least: &LeastEtcd, hop: &Hop, before: Version) -> bool {
     let image = node.control_plane.image("etcd");
-    let Some(now) = image.rsplit_once(':').and_then(|(_, tag)| tag_version(tag)) else {
+    let Some(now) = tag_of(image).and_then(upstream) else {
         return false;
     };
-    let by_then = release::images(before).and_then(|images| tag_version(&images.etcd));
+    let by_then = release::images(before).and_then(|images| upstream(&images.etcd));
     let by_then = by_then.filter(|_| hop.number > 1).map_or(now, |installed| now.max(installed));
-    Some(by_then) < tag_version(&least.tag)
+    Some(by_then) < upstream(&least.tag)
 }
 
 /// Returns the tag that an operator has in kubeadm-config; empty where kubeadm chooses.

@@ -1,9 +1,8 @@
 //! Where a cluster stands before an upgrade: whole, or half-way through one that somebody began and nobody ended.
 
+use crate::facts::VERSIONED;
 use crate::inventory::{Inventory, NodeInventory};
-use crate::version::Version;
-
-const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+use crate::version::{Version, tag_of};
 
 /// Where a cluster stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +37,13 @@ pub fn standing(inventory: &Inventory) -> Standing {
 }
 
 fn missing(node: &NodeInventory) -> Vec<(String, String)> {
-    let gone = COMPONENTS.into_iter().filter(|it| node.control_plane.manifest(it).is_empty());
+    let gone = VERSIONED.into_iter().filter(|it| node.control_plane.manifest(it).is_empty());
     let gone = gone.filter(|_| node.node.control_plane);
     gone.map(|it| (node.node.name.clone(), it.to_owned())).collect()
 }
 
 fn static_pods(node: &NodeInventory) -> Vec<(String, Version)> {
-    let tag =
-        |it: &str| node.control_plane.image(it).rsplit_once(':').map(|(_, tag)| tag.to_owned());
-    let version = |it: &str| tag(it)?.parse::<Version>().ok();
+    let version = |it: &str| tag_of(node.control_plane.image(it))?.parse::<Version>().ok();
     let name = |it: &str| format!("{it} of {}", node.node.name);
-    COMPONENTS.into_iter().filter_map(|it| Some((name(it), version(it)?))).collect()
+    VERSIONED.into_iter().filter_map(|it| Some((name(it), version(it)?))).collect()
 }

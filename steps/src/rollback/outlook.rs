@@ -2,7 +2,7 @@
 
 use crate::inventory::Inventory;
 use crate::release;
-use crate::version::{Version, image_minor};
+use crate::version::{Version, image_minor, tag_of};
 
 /// The way back out of a hop, once the hop is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +44,8 @@ fn of_hop(hop: Version, from: Version, etcd_before: Option<&str>) -> Outlook {
             why: format!(
                 "etcd goes from {} to {}, and an older one does not read what a newer one has written: only a restored snapshot leads back (R3), \
                  which this kup cannot do yet",
-                tag(before),
-                tag(&after)
+                tag_of(before).unwrap_or(before),
+                tag_of(&after).unwrap_or(&after)
             ),
         },
     }
@@ -55,10 +55,6 @@ fn of_hop(hop: Version, from: Version, etcd_before: Option<&str>) -> Outlook {
 fn etcd_now(inventory: &Inventory) -> Option<String> {
     let images = inventory.nodes.iter().map(|node| node.control_plane.image("etcd").to_owned());
     images.filter(|image| !image.is_empty()).min()
-}
-
-fn tag(image: &str) -> &str {
-    image.rsplit_once(':').map_or(image, |(_, tag)| tag)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::troubles::Troubles;
 use crate::cluster::{Node, Pod};
+use crate::version::tag_of;
 
 /// The four static pods of a control plane, in the order in which kubeadm upgrades them.
 pub(super) const COMPONENTS: [&str; 4] =
@@ -107,7 +108,7 @@ impl Api {
     /// Returns what the answering API server's image says its version is.
     pub(super) fn server_version(&self) -> Option<&str> {
         let node = self.nodes.get(self.server()?)?;
-        node.status.mirrors.get("kube-apiserver")?.image.rsplit_once(':').map(|(_, tag)| tag)
+        tag_of(&node.status.mirrors.get("kube-apiserver")?.image)
     }
 
     /// Returns the control planes.

@@ -13,7 +13,7 @@ use super::told::{Lines, yes_no};
 use super::{etcd, machine_survey, policy, prefetch, release, told, troubles};
 use crate::host::Reply;
 use crate::script::{self, Script};
-use crate::version::Version;
+use crate::version::{Version, tag_of};
 
 /// Room on every simulated disk.
 const FREE_KIB: u64 = 20 << 20;
@@ -235,9 +235,9 @@ fn plan_text(machine: &Machine, api: &Api, target: &Version) -> Result<String, S
     );
     for (name, node) in api.control_planes() {
         for (component, mirror) in &node.status.mirrors {
-            let current = mirror.image.rsplit_once(':').map_or("", |(_, tag)| tag);
+            let current = tag_of(&mirror.image).unwrap_or_default();
             let image = release::image(component, target);
-            let new = image.rsplit_once(':').map_or("", |(_, tag)| tag);
+            let new = tag_of(&image).unwrap_or_default();
             text.push_str(&format!("{component:<25} {name:<9} {current:<9} {new}\n"));
         }
     }

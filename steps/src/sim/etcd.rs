@@ -6,6 +6,7 @@ use super::agenda::sha256;
 use super::api::{Api, SimNode};
 use super::told::Lines;
 use crate::facts::etcd::{EtcdKind, EtcdMember, EtcdStatus, EtcdSurvey};
+use crate::version::tag_of;
 
 const QUOTA: u64 = 2 << 30;
 
@@ -31,7 +32,7 @@ fn id(node: &SimNode) -> String {
 
 fn member(name: &str, node: &SimNode, leader: &str) -> EtcdMember {
     let image = node.status.mirrors.get("etcd").map(|mirror| mirror.image.as_str());
-    let tag = image.and_then(|image| image.rsplit_once(':')).map_or("", |(_, tag)| tag);
+    let tag = image.and_then(tag_of).unwrap_or_default();
     let version = tag.split('-').next().unwrap_or_default().to_owned();
     let status = EtcdStatus {
         version,

@@ -9,7 +9,7 @@ use super::api::COMPONENTS;
 use super::machine::{KUBELET_CONFIG, Machine, UnitState, manifest_path};
 use super::release;
 use crate::facts::{Certificate, DirectAnswer, KubeletFlag, MachineSurvey};
-use crate::version::Version;
+use crate::version::{Version, tag_of};
 
 const FLAGS: &str = "/var/lib/kubelet/kubeadm-flags.env";
 const INSTANCE: &str = "/var/lib/kubelet/instance-config.yaml";
@@ -114,7 +114,7 @@ fn folders(machine: &Machine, folder: &str) -> Vec<String> {
 
 fn direct_answer(machine: &Machine) -> DirectAnswer {
     let image = machine.containers.get("kube-apiserver").map(|it| it.image.as_str());
-    let version = image.and_then(|image| image.rsplit_once(':')).map_or("", |(_, tag)| tag);
+    let version = image.and_then(tag_of).unwrap_or_default();
     if !machine.is_up("kube-apiserver") {
         let unready = "it does not answer".to_owned();
         return DirectAnswer { version: String::new(), unready };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::act::{Act, Reach, Then};
 use super::machine::{Machine, manifest_path};
 use super::release;
-use crate::version::Version;
+use crate::version::{Version, tag_of};
 
 /// How often kubeadm looks for the new pod before it puts the old manifest back.
 const LOOKS: u32 = 100;
@@ -135,7 +135,7 @@ fn wanted(machine: &Machine, reach: &Reach<'_>, component: &str, version: &Versi
 
 fn is_older(new: &str, old: &str) -> bool {
     let tag = |text| {
-        let (_, tag) = release::image_in(text)?.rsplit_once(':')?;
+        let tag = tag_of(release::image_in(text)?)?;
         release::upstream(tag)
     };
     tag(new) < tag(old)

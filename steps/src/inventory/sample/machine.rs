@@ -7,12 +7,11 @@ use crate::facts::etcd::{EtcdKind, EtcdMember, EtcdStatus, EtcdSurvey};
 use crate::facts::{
     Certificate, ControlPlaneState, DirectAnswer, InstalledPackage, MachineSurvey, Manifest,
     MinorOffers, NodeFacts, Offers, PackageManager, PackageState, PairState, Repository,
+    STATIC_PODS,
 };
 use crate::release;
 use crate::version::Version;
 
-const COMPONENTS: [&str; 4] =
-    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 const PAIRS: [&str; 4] = ["ca", "apiserver", "etcd/ca", "etcd/server"];
 const MIB: u64 = 1024;
 
@@ -66,7 +65,7 @@ fn facts(name: &str, is_master: bool) -> NodeFacts {
         "/usr/bin",
         "/var/cache/apt",
     ];
-    let manifests = COMPONENTS.iter().filter(|_| is_master);
+    let manifests = STATIC_PODS.iter().filter(|_| is_master);
     NodeFacts {
         hostname: name.to_owned(),
         machine_id: format!("machine-{name}"),
@@ -135,7 +134,7 @@ fn static_pods(version: Version) -> ControlPlaneState {
     };
     let pair = |name: &str| (format!("/etc/kubernetes/pki/{name}"), PairState::Ok);
     ControlPlaneState {
-        manifests: COMPONENTS.map(manifest).into(),
+        manifests: STATIC_PODS.map(manifest).into(),
         stray: Vec::new(),
         pairs: PAIRS.map(pair).into(),
         is_kubeadm_running: false,
@@ -159,7 +158,7 @@ fn survey(name: &str, address: &str, version: Version) -> MachineSurvey {
     };
     let certificate =
         |(path, days): (&str, i64)| Certificate { path: path.to_owned(), ends: NOW + days * DAY };
-    let components = COMPONENTS.iter().filter(|_| is_master);
+    let components = STATIC_PODS.iter().filter(|_| is_master);
     MachineSurvey {
         kernel: "6.1.0-18-amd64".to_owned(),
         os: "Debian GNU/Linux 12 (bookworm)".to_owned(),
@@ -167,7 +166,7 @@ fn survey(name: &str, address: &str, version: Version) -> MachineSurvey {
         cgroup_version: 2,
         swap: Vec::new(),
         runtime_endpoint: "unix:///run/containerd/containerd.sock".to_owned(),
-        images: Some(COMPONENTS.map(|component| image(component, version)).to_vec()),
+        images: Some(STATIC_PODS.map(|component| image(component, version)).to_vec()),
         certificates: certificates.into_iter().map(certificate).collect(),
         kubelet_flags: Vec::new(),
         kubelet_config: "apiVersion: kubelet.config.k8s.io/v1beta1\ncgroupDriver: systemd\n\

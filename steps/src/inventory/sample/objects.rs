@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cluster::Pod;
 use crate::cluster::survey::{ApiService, Budget, ClusterSurvey, Lease, Selector, Workload};
+use crate::facts::VERSIONED;
 use crate::release;
 use crate::version::Version;
 
@@ -48,7 +49,6 @@ fn pod(
 }
 
 fn static_pods(masters: &[String], version: Version) -> Vec<Pod> {
-    let components = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
     let on = |node: &String, component: &str| {
         let (name, image) =
             (format!("{component}-{node}"), format!("registry.k8s.io/{component}:{version}"));
@@ -56,7 +56,7 @@ fn static_pods(masters: &[String], version: Version) -> Vec<Pod> {
         let pod = pod(("kube-system", &name), node, owner, (component, &image));
         Pod { mirror: true, ..pod }
     };
-    masters.iter().flat_map(|node| components.map(|component| on(node, component))).collect()
+    masters.iter().flat_map(|node| VERSIONED.map(|component| on(node, component))).collect()
 }
 
 fn coredns(version: Version) -> String {

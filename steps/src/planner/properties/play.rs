@@ -8,7 +8,7 @@ use crate::gate::most_behind;
 use crate::inventory::Inventory;
 use crate::planner::standing;
 use crate::release;
-use crate::version::Version;
+use crate::version::{Version, tag_of};
 
 /// Activities that replace static pods, or write for the whole cluster.
 const STATIC_PODS: [&str; 3] = ["kubeadm-apply", "kubeadm-node", "kubeadm-control-plane"];
@@ -47,7 +47,7 @@ impl Cluster {
     pub(super) fn new(inventory: &Inventory, skips: bool) -> Self {
         let image = |n: &crate::inventory::NodeInventory| {
             let image = n.control_plane.image("kube-apiserver").to_owned();
-            image.rsplit_once(':').and_then(|(_, tag)| tag.parse().ok())
+            tag_of(&image)?.parse().ok()
         };
         let kubeadm = |n: &crate::inventory::NodeInventory| {
             n.packages.version("kubeadm").split('-').next()?.parse().ok()
