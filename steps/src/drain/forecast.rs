@@ -213,6 +213,19 @@ impl NodeForecast {
         })
     }
 
+    /// Says which budgets the drain waits for.
+    pub fn waits_in_words(&self) -> impl Iterator<Item = String> {
+        let one = |wait: &Wait| {
+            Some(format!("budget {} {}", wait.budget, wait.hold.in_words(wait.pods.len())?))
+        };
+        self.waits.iter().filter_map(one)
+    }
+
+    /// Says which pods forbid the drain, and the flag that would allow it.
+    pub fn refusals_in_words(&self) -> impl Iterator<Item = String> {
+        self.refused.iter().map(|(pod, why, flag)| format!("{pod} {why}: needs {flag}"))
+    }
+
     /// Says in words what the node loses and what its drain waits for: one clause each, the worst ones last.
     #[must_use]
     pub fn clauses(&self) -> Vec<String> {
@@ -227,16 +240,12 @@ impl NodeForecast {
         if !lost.is_empty() {
             clauses.push(format!("{} gone for good", are(&lost)));
         }
-        let waits = self.waits.iter().filter_map(|wait| {
-            Some(format!("budget {} {}", wait.budget, wait.hold.in_words(wait.pods.len())?))
-        });
-        clauses.extend(waits);
+        clauses.extend(self.waits_in_words());
         let doubly = self.doubly_covered.iter();
         clauses.extend(doubly.map(|(pod, budgets)| {
             format!("{pod} cannot be evicted: it has the budgets {}", budgets.join(" and "))
         }));
-        let refused = self.refused.iter();
-        clauses.extend(refused.map(|(pod, why, flag)| format!("{pod} {why}: needs {flag}")));
+        clauses.extend(self.refusals_in_words());
         clauses
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kup_core::plan::{Stage, StepSpec};
-use kup_steps::drain::forecast::{Draining, NodeForecast, Wait};
+use kup_steps::drain::forecast::{Draining, NodeForecast};
 use serde::Serialize;
 
 use super::Facts;
@@ -54,20 +54,15 @@ impl Loss {
 }
 
 fn stuck(forecast: &NodeForecast) -> Vec<String> {
-    let refused = forecast.refused.iter();
-    let refused = refused.map(|(pod, why, flag)| format!("{pod} {why}: needs {flag}"));
     let doubly = forecast.doubly_covered.iter();
     let doubly =
         doubly.map(|(pod, budgets)| format!("{pod} has the budgets {}", budgets.join(" and ")));
-    refused.chain(doubly).collect()
+    forecast.refusals_in_words().chain(doubly).collect()
 }
 
 fn waits(forecast: &NodeForecast) -> Vec<String> {
-    let one = |wait: &Wait| {
-        Some(format!("budget {} {}", wait.budget, wait.hold.in_words(wait.pods.len())?))
-    };
     let away = forecast.away().map(|(pod, why)| format!("{pod} is away meanwhile: {why}"));
-    forecast.waits.iter().filter_map(one).chain(away).collect()
+    forecast.waits_in_words().chain(away).collect()
 }
 
 /// Steps of a control plane that replace its static pods; those of a worker, and the closing run, leave them.
