@@ -17,7 +17,7 @@ pub(super) const ABOUT: About = About {
     name: "hand-edits",
     question: "Will kubeadm write over what somebody changed by hand in manifests or in a kubelet's configuration?",
     why: "kubeadm writes manifests anew from kubeadm-config, and config.yaml from kubelet-config; what was changed on the node alone is lost without a word (kubeadm#950, kubeadm#2157, k/k#84634).",
-    remedy: "bring it where kubeadm reads it: extraArgs in `kubectl -n kube-system edit configmap kubeadm-config`, `kubectl -n kube-system edit configmap kubelet-config`, or a folder of patches with --patches; `kup plan --diff` shows all of it",
+    remedy: "bring it where kubeadm reads it: extraArgs in `kubectl -n kube-system edit configmap kubeadm-config`, `kubectl -n kube-system edit configmap kubelet-config`, or a folder of patches with --patches; `kubeadm upgrade diff VERSION` on a control plane shows what it would write there",
     overruling: Overruling::Allowed,
 };
 

@@ -91,9 +91,8 @@ impl KubeadmOptions {
         if verb == Verb::Apply {
             args.push(version.to_string());
         }
-        if part.has_preflight() && !self.ignore_preflight_errors.is_empty() {
-            let names = self.ignore_preflight_errors.join(",");
-            args.push(format!("--ignore-preflight-errors={names}"));
+        if part.has_preflight() {
+            args.extend(self.plan_flags());
         }
         if part.has_addons() && !self.skip_addons.is_empty() {
             let phases = self.skip_addons.iter().map(|addon| format!("addon/{}", addon.name()));
@@ -117,17 +116,13 @@ impl KubeadmOptions {
 
     /// Returns the flags for a whole command, as kubeadm had them before its phases.
     pub(crate) fn whole_flags(&self, verb: Verb) -> Vec<String> {
-        let mut flags = Vec::new();
-        if !self.ignore_preflight_errors.is_empty() {
-            let names = self.ignore_preflight_errors.join(",");
-            flags.push(format!("--ignore-preflight-errors={names}"));
-        }
+        let mut flags = self.plan_flags();
         // The scripts of whole commands say yes themselves.
         flags.extend(self.flags(verb, Part::Whole).into_iter().filter(|flag| flag != "-y"));
         flags
     }
 
-    /// Returns the flags for `kubeadm upgrade plan`.
+    /// Returns the flags for `kubeadm upgrade plan`, which are those of every preflight.
     pub(crate) fn plan_flags(&self) -> Vec<String> {
         let names = self.ignore_preflight_errors.join(",");
         let is_given = !names.is_empty();
