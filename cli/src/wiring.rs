@@ -12,6 +12,7 @@ use kup_core::id::RunId;
 use kup_core::journal::{Journal, NewEntry};
 use kup_core::state::RunState;
 use kup_steps::host::Owner;
+use kup_steps::inventory::Asking;
 use kup_steps::world::{Expected, IsOver, World};
 use kup_store::{FileJournal, Index, Store};
 use tokio::sync::watch;
@@ -53,6 +54,11 @@ impl Session {
     /// Opens the index over all runs.
     pub(crate) fn index(&self) -> Index {
         Index::open(&self.state_dir)
+    }
+
+    /// Returns what an inventory asks of machines. Where plain programs come from, no flag says yet.
+    pub(crate) fn asking(&self, minors: Vec<String>) -> Asking {
+        Asking { minors, programs_from: None, clock: Arc::clone(&self.clock) }
     }
 
     /// Returns an event as an entry of now.

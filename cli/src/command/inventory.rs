@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use kup_steps::inventory::{self, Asking, Inventory, collect};
+use kup_steps::inventory::{self, Inventory, collect};
 use kup_steps::version::Version;
 
 use crate::args::{Global, ReachArgs};
@@ -37,7 +37,5 @@ async fn look(session: &Session, args: &ReachArgs, sim_dir: &Path) -> Result<Inv
     let minors = [at, next].map(|version| version.minor_name()).to_vec();
     let nodes = cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
-    let clock = Arc::clone(&session.clock);
-    let asking = Asking { minors, programs_from: None, clock };
-    Ok(collect(cluster, &nodes, &hosts, &asking).await?)
+    Ok(collect(cluster, &nodes, &hosts, &session.asking(minors)).await?)
 }

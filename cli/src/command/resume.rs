@@ -8,7 +8,7 @@ use kup_core::event::{Event, OperatorDecided, OperatorDecision, RunResumed, Step
 use kup_core::id::{RunId, StepId};
 use kup_core::plan::Plan;
 use kup_core::state::{RunState, StepState};
-use kup_steps::inventory::{self, Asking};
+use kup_steps::inventory;
 use kup_steps::planner::Target;
 use kup_steps::version::Version;
 
@@ -69,11 +69,7 @@ async fn catalog(
     }
     let nodes = connected.cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
-    let asking = Asking {
-        minors: minors(&state.plan)?,
-        programs_from: None,
-        clock: Arc::clone(&session.clock),
-    };
+    let asking = session.asking(minors(&state.plan)?);
     let inventory = inventory::collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?;
     super::gates::catalog(session, &Arc::new(inventory), None)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kup_core::plan::Plan;
 use kup_steps::facts::Offers;
 use kup_steps::gate::About;
-use kup_steps::inventory::{self, Asking, Inventory, collect};
+use kup_steps::inventory::{self, Inventory, collect};
 use kup_steps::planner::{PlanProblem, Target, plan};
 use kup_steps::version::Version;
 
@@ -106,7 +106,7 @@ pub(crate) async fn look(
         return Err(CliError::unchanged(Exit::Usage, message));
     }
     let hosts = connected.hosts(&nodes);
-    let asking = Asking { minors, programs_from: None, clock: Arc::clone(&session.clock) };
+    let asking = session.asking(minors);
     let inventory = collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?;
     Ok(Reached { connected, hosts, inventory: Arc::new(inventory) })
 }
