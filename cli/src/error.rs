@@ -202,6 +202,7 @@ impl From<PlanProblem> for CliError {
             | PlanProblem::OtherMajor { .. }
             | PlanProblem::Unfinished { .. }
             | PlanProblem::NoRelease { .. }
+            | PlanProblem::NewerKubeadm { .. }
             | PlanProblem::EtcdTag { .. }
             | PlanProblem::NoPhases { .. }
             | PlanProblem::WorkersMustStop { .. }

@@ -39,10 +39,7 @@ impl Stages<'_> {
         before: Version,
     ) -> Result<Vec<Stage>, PlanProblem> {
         let Some(least) = least_before(self.hop, before) else { return Ok(Vec::new()) };
-        let tag = self.options.kubeadm.etcd_image_tag.clone().unwrap_or_else(|| least.tag.clone());
-        if upstream(&tag) < upstream(&least.tag) {
-            return Err(PlanProblem::EtcdTag { tag, least: least.version.clone() });
-        }
+        let tag = self.tag(least)?;
         let members: Vec<&NodeInventory> = inventory
             .nodes
             .iter()
@@ -50,6 +47,9 @@ impl Stages<'_> {
             .collect();
         if members.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(problem) = members.iter().find_map(|node| self.newer_kubeadm(node, before)) {
+            return Err(problem);
         }
         let mut stages = vec![self.image_tag("etcd-image-tag", &tag)?];
         let is_first = |node: &&NodeInventory| node.node.name == first.node.name;
@@ -61,6 +61,28 @@ impl Stages<'_> {
         }
         stages.push(self.image_tag("etcd-image-tag-back", &operators_tag(inventory))?);
         Ok(stages)
+    }
+
+    /// Returns the tag to patch to. One that an operator names is for its own minor of etcd; another minor on the way has its own patch.
+    fn tag(&self, least: &LeastEtcd) -> Result<String, PlanProblem> {
+        let minor = |tag: &str| upstream(tag).map(|version| (version.major, version.minor));
+        let named = self.options.kubeadm.etcd_image_tag.as_ref();
+        let Some(tag) = named.filter(|tag| minor(tag) == minor(&least.tag)) else {
+            return Ok(least.tag.clone());
+        };
+        match upstream(tag) < upstream(&least.tag) {
+            true => Err(PlanProblem::EtcdTag { tag: tag.clone(), least: least.version.clone() }),
+            false => Ok(tag.clone()),
+        }
+    }
+
+    /// A kubeadm of the next minor would write the other static pods as its own minor has them.
+    fn newer_kubeadm(&self, node: &NodeInventory, before: Version) -> Option<PlanProblem> {
+        let package = node.packages.version("kubeadm");
+        let kubeadm = upstream(package)?;
+        let is_newer = self.hop.number == 1 && kubeadm.minor > before.minor;
+        let node = node.node.name.clone();
+        is_newer.then_some(PlanProblem::NewerKubeadm { node, kubeadm, before })
     }
 
     fn patch(

@@ -49,6 +49,18 @@ pub enum PlanProblem {
         /// Why, where it is known.
         why: String,
     },
+    /// etcd must be patched, and the kubeadm that is there would do more than that.
+    #[error(
+        "etcd must be patched before the next minor, and kubeadm of {node} is at {kubeadm} already: install that of {before} there again"
+    )]
+    NewerKubeadm {
+        /// The node.
+        node: String,
+        /// The kubeadm that it has.
+        kubeadm: Version,
+        /// The cluster's version.
+        before: Version,
+    },
     /// The etcd that an operator names is too old for the minor that follows.
     #[error(
         "etcd {tag} is too old: the next minor asks for {least}; name another --etcd-image-tag"

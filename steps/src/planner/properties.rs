@@ -141,6 +141,7 @@ fn deserved(case: &Case, problem: &PlanProblem) -> bool {
         PlanProblem::Older { .. }
         | PlanProblem::OtherMajor { .. }
         | PlanProblem::EtcdTag { .. }
+        | PlanProblem::NewerKubeadm { .. }
         | PlanProblem::NoPhases { .. }
         | PlanProblem::Kubelet { .. }
         | PlanProblem::NoRepository(_)

@@ -100,6 +100,24 @@ fn an_operator_may_name_a_newer_one_and_none_that_is_too_old() {
 }
 
 #[test]
+fn a_tag_is_for_its_own_minor_of_etcd_only() {
+    let inventory = healthy(1, 0, "v1.33.13");
+    let plan = planned(&inventory, &["v1.34.1"], Some("3.6.14-0")).unwrap();
+    assert_eq!(told(patch(&plan).unwrap())[0], "3.5.26-0");
+    let plan = planned(&healthy(1, 0, "v1.36.1"), &["v1.37.0"], Some("3.6.14-0")).unwrap();
+    assert_eq!(told(patch(&plan).unwrap())[0], "3.6.14-0");
+}
+
+#[test]
+fn a_kubeadm_that_would_do_more_is_refused() {
+    let mut inventory = healthy(2, 0, "v1.33.13");
+    let packages = &mut inventory.node_mut("cp2").packages.packages;
+    packages.get_mut("kubeadm").unwrap().version = Some("1.34.1-1.1".to_owned());
+    let told = planned(&inventory, &["v1.34.1"], None).unwrap_err();
+    assert!(matches!(&told, PlanProblem::NewerKubeadm { node, .. } if node == "cp2"), "{told}");
+}
+
+#[test]
 fn a_tag_of_the_operators_own_comes_back() {
     let mut inventory = healthy(1, 0, "v1.33.13");
     inventory.edit("kubeadm-config", "ClusterConfiguration", |text| {
