@@ -56,9 +56,9 @@ impl Session {
         Index::open(&self.state_dir)
     }
 
-    /// Returns what an inventory asks of machines. Where plain programs come from, no flag says yet.
-    pub(crate) fn asking(&self, minors: Vec<String>) -> Asking {
-        Asking { minors, programs_from: None, clock: Arc::clone(&self.clock) }
+    /// Returns what an inventory asks of machines.
+    pub(crate) fn asking(&self, minors: Vec<String>, programs_from: Option<String>) -> Asking {
+        Asking { minors, programs_from, clock: Arc::clone(&self.clock) }
     }
 
     /// Returns an event as an entry of now.

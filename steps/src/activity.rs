@@ -23,6 +23,7 @@ pub mod kubeadm_etcd;
 pub mod kubeadm_kubelet_config;
 pub mod kubeadm_phase;
 pub mod kubeadm_upload_config;
+pub mod kubelet_config_map;
 pub mod kubelet_files;
 pub mod kubelet_restart;
 mod manifests;
@@ -39,8 +40,9 @@ pub mod verify;
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 22] = [
+    let all: [Arc<dyn Activity>; 23] = [
         Arc::new(put_back::PutBack(world())),
+        Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
         Arc::new(packages::Packages(world())),
         Arc::new(prefetch::Prefetch(world())),

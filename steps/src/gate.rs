@@ -52,6 +52,7 @@ mod swap;
 mod two_budgets;
 mod webhooks;
 
+pub(crate) use cluster_configuration::ClusterConfiguration;
 use findings::some;
 pub use skew::most_behind;
 

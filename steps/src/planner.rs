@@ -1,11 +1,11 @@
 //! The upgrade as a plan: inventory and options in, plan out. Pure. Each hop goes: the static pods of every control plane, one node at a
-//! time; then their kubelets; then the workers; then the verification of the whole. Where it goes is found by [`Target`].
+//! time; then their kubelets; then the workers; then the verification of the whole. What all of them need is fetched before. Where it goes is found by [`Target`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kup_core::plan::{Plan, Stage, Wave};
 
+use crate::facts::PackageManager;
 use crate::gate;
 use crate::inventory::{Inventory, NodeInventory};
 use crate::release;
@@ -16,9 +16,11 @@ mod by_hand;
 mod etcd_patch;
 mod kubeadm_options;
 mod phases;
+mod prefetch;
 mod problem;
 #[cfg(test)]
 mod properties;
+mod repair;
 mod stages;
 mod standing;
 mod target;
@@ -47,6 +49,8 @@ pub struct Options {
     pub max_unavailable: u32,
     /// Where workers stop.
     pub workers: WorkerHops,
+    /// The folder or address that plain programs come from, on nodes where no package owns them.
+    pub programs_from: Option<String>,
     /// What is said to kubeadm.
     pub kubeadm: KubeadmOptions,
     /// How to drain.
@@ -112,36 +116,23 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     let first = first_control_plane(inventory, options.first.as_deref())?;
     check_workers(inventory, options, &hops)?;
     phases::check(options, &hops)?;
-    let mut waves: Vec<Wave> = repair(&standing)?.into_iter().collect();
+    let mut waves: Vec<Wave> = repair::wave(&standing)?.into_iter().collect();
+    let mut moves = Vec::new();
     let mut before = inventory.version;
     for hop in &hops {
         let stages = Stages { options, hop };
-        waves.extend(stages.etcd_wave(inventory, first, before)?);
-        waves.extend(hop_waves(inventory, options, (first, hop))?);
+        let hop_waves = hop_waves(inventory, options, (first, hop))?;
+        waves.extend(stages.prefetch(inventory, &hop_waves)?);
+        moves.extend(stages.etcd_wave(inventory, first, before)?);
+        moves.extend(hop_waves);
         before = hop.target;
     }
+    waves.extend(moves);
     let target = hops.last().map_or(inventory.version, |hop| hop.target);
     let (from, to) = (standing.at.to_string(), target.to_string());
     let targets: Vec<Version> = hops.iter().map(|hop| hop.target).collect();
     let gates = asked::gates(standing.at, &targets, options, &waves);
     Ok(Plan { from, to, gates, waves })
-}
-
-/// Returns the wave that puts missing manifests back: kubeadm takes a control plane without them for a worker.
-fn repair(standing: &Standing) -> Result<Option<Wave>, PlanProblem> {
-    let mut nodes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (node, component) in &standing.missing {
-        nodes.entry(node).or_default().push(component);
-    }
-    let stages = nodes.into_iter().map(|(node, components)| {
-        let title = format!("put {} back from kubeadm's copies", components.join(", "));
-        let params = [("components", components.join(","))];
-        let steps = vec![step("put-back", node, (title, 2), &params)?];
-        Ok(Stage { target: node.to_owned(), skippable: false, steps })
-    });
-    let stages = stages.collect::<Result<Vec<_>, PlanProblem>>()?;
-    let name = "repair".to_owned();
-    Ok((!stages.is_empty()).then_some(Wave { name, hop: 1, max_parallel: 1, stages }))
 }
 
 /// Returns the hops still to go. Where everything but some nodes is at the target, one hop takes those there.
@@ -241,11 +232,10 @@ fn hop_waves(
 }
 
 fn check_node(node: &NodeInventory) -> Result<(), PlanProblem> {
-    let name = || node.node.name.clone();
-    if !node.packages.repositories.iter().any(|repository| repository.minor.is_some()) {
-        return Err(PlanProblem::NoRepository(name()));
+    match (node.facts.package_manager, node.packages.repositories.is_empty()) {
+        (PackageManager::Binaries, _) | (_, false) => Ok(()),
+        (_, true) => Err(PlanProblem::NoRepository(node.node.name.clone())),
     }
-    Ok(())
 }
 
 /// Workers that leave hops out must not miss a migration, and must not fall too far behind.

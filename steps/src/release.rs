@@ -226,6 +226,16 @@ pub fn has_upgrade_phases(version: Version) -> bool {
     up_to(version).any(|release| release.kubeadm.upgrade_phases.is_some())
 }
 
+/// Returns the name of the ConfigMap that kubeadm of a version keeps the kubelets' configuration in (kubeadm `constants.go`,
+/// `GetKubeletConfigMapName`; the gate UnversionedKubeletConfigMap is on since 1.24).
+#[must_use]
+pub fn kubelet_config_map(version: Version) -> String {
+    match version.minor {
+        0..=23 => format!("kubelet-config-{}.{}", version.major, version.minor),
+        24.. => "kubelet-config".to_owned(),
+    }
+}
+
 /// Returns what the kubelet of a version does on cgroup v1; none where it just works.
 #[must_use]
 pub fn cgroup_v1(version: Version) -> Option<CgroupV1> {

@@ -35,6 +35,9 @@ pub(crate) struct ReachArgs {
     /// Whether nodes are reached by their address or by their name
     #[arg(long, value_enum, default_value_t = SshAddress::Ip)]
     pub(crate) ssh_address: SshAddress,
+    /// Where nodes without packages get kubeadm, kubelet and kubectl: a folder on the node, or an address as https://dl.k8s.io/release
+    #[arg(long, value_name = "DIR|URL")]
+    pub(crate) programs_from: Option<String>,
 }
 
 /// By what nodes are reached.

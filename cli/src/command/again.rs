@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::gates;
-use super::resume::minors;
+use super::resume::{minors, programs_from};
 use super::upgrade::{Planned, Reached, look};
 use crate::args::Start;
 use crate::connect::connect_existing;
@@ -30,7 +30,8 @@ pub(super) async fn planned(
     let clock = Arc::clone(&session.clock);
     let connected = connect_existing(saved.reach.clone(), sim_dir, clock).await?;
     same_cluster(&saved, &connected.cluster.identity().await?.uid)?;
-    let reached = look(session, connected, minors(&saved.plan)?).await?;
+    let reached =
+        look(session, connected, minors(&saved.plan)?, programs_from(&saved.plan)).await?;
     let ignore = gates::ignored(&saved.ignore)?;
     let asking = (args.take_over.clone(), ignore.as_slice());
     let Reached { connected, hosts, inventory } = reached;

@@ -37,5 +37,6 @@ async fn look(session: &Session, args: &ReachArgs, sim_dir: &Path) -> Result<Inv
     let minors = [at, next].map(|version| version.minor_name()).to_vec();
     let nodes = cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
-    Ok(collect(cluster, &nodes, &hosts, &session.asking(minors)).await?)
+    Ok(collect(cluster, &nodes, &hosts, &session.asking(minors, args.programs_from.clone()))
+        .await?)
 }

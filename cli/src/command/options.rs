@@ -24,6 +24,7 @@ pub(super) fn options(
             true => WorkerHops::Last,
             false => WorkerHops::Every,
         },
+        programs_from: args.reach.programs_from.clone(),
         kubeadm: kubeadm(&args.kubeadm)?,
         drain: Drain {
             delete_emptydir_data: args.drain.delete_emptydir_data,

@@ -69,9 +69,14 @@ async fn catalog(
     }
     let nodes = connected.cluster.nodes().await?;
     let hosts = connected.hosts(&nodes);
-    let asking = session.asking(minors(&state.plan)?);
+    let asking = session.asking(minors(&state.plan)?, programs_from(&state.plan));
     let inventory = inventory::collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?;
     super::gates::catalog(session, &Arc::new(inventory), None)
+}
+
+/// Returns where a plan gets plain programs, where it does.
+pub(super) fn programs_from(plan: &Plan) -> Option<String> {
+    plan.steps().find_map(|(_, step)| step.params.get("from").cloned())
 }
 
 /// Returns the minors that a plan leads through.

@@ -78,7 +78,9 @@ pub(crate) async fn prepare(
         Err(error) => return Err(rescue::explain(error.into(), &connected).await),
     };
     target.check(from)?;
-    let reached = look(session, connected, target.minors(from)).await?;
+    let reached =
+        look(session, connected, target.minors(from), wish.upgrade.reach.programs_from.clone())
+            .await?;
     let nodes = &reached.inventory.nodes;
     let offers = Offers::of_all(nodes.iter().map(|node| &node.offers));
     let n_workers = nodes.iter().filter(|node| !node.node.control_plane).count();
@@ -98,6 +100,7 @@ pub(crate) async fn look(
     session: &Session,
     connected: Connected,
     minors: Vec<String>,
+    programs_from: Option<String>,
 ) -> Result<Reached, CliError> {
     let nodes = connected.cluster.nodes().await?;
     let local = &connected.reach.local_node;
@@ -106,7 +109,7 @@ pub(crate) async fn look(
         return Err(CliError::unchanged(Exit::Usage, message));
     }
     let hosts = connected.hosts(&nodes);
-    let asking = session.asking(minors);
+    let asking = session.asking(minors, programs_from);
     let inventory = collect(connected.cluster.as_ref(), &nodes, &hosts, &asking).await?;
     Ok(Reached { connected, hosts, inventory: Arc::new(inventory) })
 }

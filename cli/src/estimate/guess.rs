@@ -10,6 +10,7 @@ pub(super) fn guess(step: &StepSpec) -> Duration {
     let seconds = match step.activity.as_str() {
         "repository" | "cordon" | "uncordon" => 5,
         "packages" => 40,
+        "prefetch" => 60,
         "upgrade-plan" => 20,
         "kubeadm-apply" => 240,
         "kubeadm-node" if worker => 20,

@@ -17,6 +17,12 @@ impl PackageState {
         self.packages.get(name).is_some_and(|package| package.is_held)
     }
 
+    /// Whether a repository has a Kubernetes minor in its address: then each minor has a repository of its own.
+    #[must_use]
+    pub fn names_a_minor(&self) -> bool {
+        self.repositories.iter().any(|repository| repository.minor.is_some())
+    }
+
     /// Says how the package manager was interrupted; `None` when it was not.
     #[must_use]
     pub fn interrupted(&self, names: &[&str]) -> Option<String> {

@@ -6,18 +6,21 @@ use serde_yaml_ng::Value;
 
 use super::Question;
 use crate::inventory::Inventory;
-use crate::release::Component;
+use crate::release::{self, Component};
+
+/// The registries that have the images of every release.
+const PUBLIC_REGISTRIES: [&str; 2] = ["registry.k8s.io", "k8s.gcr.io"];
 
 /// What kubeadm knows of the cluster.
 #[derive(Debug, Default)]
-pub(super) struct ClusterConfiguration(Value);
+pub(crate) struct ClusterConfiguration(Value);
 
 impl ClusterConfiguration {
     /// Reads it from an inventory.
     ///
     /// # Errors
     /// Says why there is none that can be read.
-    pub(super) fn of(inventory: &Inventory) -> Result<Self, String> {
+    pub(crate) fn of(inventory: &Inventory) -> Result<Self, String> {
         let text = text(inventory, "kubeadm-config", "ClusterConfiguration")?;
         let value: Value =
             serde_yaml_ng::from_str(text).map_err(|e| format!("ClusterConfiguration: {e}"))?;
@@ -34,7 +37,7 @@ impl ClusterConfiguration {
     }
 
     /// Whether there is something at a place.
-    pub(super) fn has(&self, path: &[&str]) -> bool {
+    pub(crate) fn has(&self, path: &[&str]) -> bool {
         at(&self.0, path).is_some()
     }
 
@@ -49,6 +52,11 @@ impl ClusterConfiguration {
             "" => "registry.k8s.io",
             given => given,
         }
+    }
+
+    /// Returns the registry and folder that an operator has named; `None` where kubeadm chooses among the public ones.
+    pub(crate) fn own_image_repository(&self) -> Option<&str> {
+        Some(self.image_repository()).filter(|it| !PUBLIC_REGISTRIES.contains(it))
     }
 
     /// Returns kubeadm's own feature gates.
@@ -91,11 +99,7 @@ pub(super) fn place_of(component: Component) -> &'static str {
 /// The configuration that every kubelet gets from kubeadm.
 pub(super) fn kubelet_configuration(question: &Question<'_>) -> Result<Value, String> {
     let inventory = question.inventory;
-    let from = question.from;
-    let name = match from.minor {
-        0..=23 => format!("kubelet-config-{}.{}", from.major, from.minor),
-        24.. => "kubelet-config".to_owned(),
-    };
+    let name = release::kubelet_config_map(question.from);
     parse(text(inventory, &name, "kubelet")?)
 }
 

@@ -21,9 +21,6 @@ pub(super) const ABOUT: About = About {
     overruling: Overruling::Allowed,
 };
 
-/// The registries that have the images of every release.
-const PUBLIC: [&str; 2] = ["registry.k8s.io", "k8s.gcr.io"];
-
 pub(super) fn check(question: &Question<'_>) -> Verdict {
     let mut findings = Findings::default();
     let config = match ClusterConfiguration::of(question.inventory) {
@@ -48,7 +45,7 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         }
     }
     let n_missing = missing.len();
-    if PUBLIC.contains(&repository) {
+    if config.own_image_repository().is_none() {
         return findings.verdict(match n_missing {
             0 => "every node has the images of every hop".to_owned(),
             n => format!("{n} images are still to be fetched from {repository}: the run does that before it cordons any node"),
@@ -80,7 +77,8 @@ fn wanted(config: &ClusterConfiguration, node: &NodeInventory, hop: Version) -> 
     // What an operator has set is theirs.
     if !config.has(&["dns", "imageTag"]) && !config.has(&["dns", "imageRepository"]) {
         // In kubeadm's own registry CoreDNS has lain one folder deeper since 1.21.
-        let folder = if PUBLIC.contains(&repository) && hop.minor >= 21 { "coredns/" } else { "" };
+        let is_public = config.own_image_repository().is_none();
+        let folder = if is_public && hop.minor >= 21 { "coredns/" } else { "" };
         wanted.push(format!("{repository}/{folder}coredns:{}", images.coredns));
     }
     if config.has(&["etcd", "local"]) && !config.has(&["etcd", "local", "imageTag"]) {

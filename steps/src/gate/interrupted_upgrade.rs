@@ -40,6 +40,12 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         findings
             .warn(told, "nothing to do: the run begins with putting kubeadm's copies of them back");
     }
+    if let Some((name, from)) = &standing.kubelet_config {
+        let told = format!(
+            "an upgrade was interrupted after it wrote kubeadm-config: there is no ConfigMap {name}"
+        );
+        findings.warn(told, format!("nothing to do: the run begins with a copy of {from}, which kubeadm then writes anew"));
+    }
     left_behind(question, &mut findings);
     torn(question, &mut findings);
     findings.verdict("no upgrade is half-way")
@@ -119,6 +125,15 @@ mod tests {
         let manifests = &mut inventory.node_mut("cp1").control_plane.manifests;
         manifests.insert("kube-scheduler".to_owned(), None);
         warns(ask(check, &inventory, &TO), &["cp1 has no manifest of kube-scheduler", "copies"]);
+    }
+
+    #[test]
+    fn one_that_stopped_before_the_kubelets_configuration_says_what_is_missing() {
+        let mut inventory = healthy(1, 1, "v1.20.2");
+        let maps = inventory.survey.config_maps.as_mut().unwrap();
+        let older = maps.remove("kubelet-config-1.20").unwrap();
+        maps.insert("kubelet-config-1.19".to_owned(), older);
+        warns(ask(check, &inventory, &["v1.20.2"]), &["no ConfigMap kubelet-config-1.20", "1.19"]);
     }
 
     #[test]

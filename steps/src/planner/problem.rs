@@ -119,8 +119,8 @@ pub enum PlanProblem {
         /// The version, without `v`.
         version: String,
     },
-    /// No node names a Kubernetes repository.
-    #[error("no file in /etc/apt names a Kubernetes repository with a minor (v1.NN) on {0}")]
+    /// A node names no Kubernetes repository.
+    #[error("no repository of Kubernetes packages is configured on {0}")]
     NoRepository(String),
     /// There is nothing to begin with.
     #[error("no control plane holds /etc/kubernetes/admin.conf: is this a kubeadm cluster?")]

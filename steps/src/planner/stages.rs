@@ -7,6 +7,7 @@ use kup_core::plan::{Policy, Stage, StepSpec};
 
 use super::kubeadm_options::Verb;
 use super::{Drain, Hop, Options, PlanProblem, WorkerHops};
+use crate::facts::PackageManager;
 use crate::inventory::{Inventory, NodeInventory};
 
 /// Builds one step.
@@ -88,10 +89,24 @@ impl Stages<'_> {
     }
 
     fn kubeadm_package(&self, node: &NodeInventory) -> Result<Vec<StepSpec>, PlanProblem> {
+        let package = self.packages("kubeadm-package", node, &["kubeadm"])?;
+        if !node.packages.names_a_minor() {
+            return Ok(vec![package]);
+        }
         let minor = self.hop.target.minor_name();
         let title = format!("switch the repository to {minor}");
-        let repository = step("repository", &node.node.name, (title, 10), &[("minor", minor)])?;
-        Ok(vec![repository, self.packages("kubeadm-package", node, &["kubeadm"])?])
+        let mut params = vec![("minor", minor)];
+        params.extend(self.installer(node));
+        Ok(vec![step("repository", &node.node.name, (title, 10), &params)?, package])
+    }
+
+    /// Returns the parameters of a step that says what installs packages on a node.
+    pub(super) fn installer(&self, node: &NodeInventory) -> Vec<(&'static str, String)> {
+        let manager = node.facts.package_manager;
+        let from =
+            self.options.programs_from.clone().filter(|_| manager == PackageManager::Binaries);
+        let manager = ("manager", manager.name().to_owned());
+        std::iter::once(manager).chain(from.map(|from| ("from", from))).collect()
     }
 
     fn kubeadm(
@@ -135,7 +150,9 @@ impl Stages<'_> {
         };
         let packages = names.iter().map(offer).collect::<Result<Vec<_>, _>>()?.join(",");
         let title = format!("install {}", packages.replace(',', " "));
-        let mut spec = step("packages", &node.node.name, (title, 20), &[("packages", packages)])?;
+        let mut params = vec![("packages", packages)];
+        params.extend(self.installer(node));
+        let mut spec = step("packages", &node.node.name, (title, 20), &params)?;
         spec.id = step_id(&format!("{id}.{}", node.node.name), &node.node.name)?;
         Ok(spec)
     }

@@ -2,6 +2,7 @@
 
 use crate::facts::VERSIONED;
 use crate::inventory::{Inventory, NodeInventory};
+use crate::release;
 use crate::version::{Version, tag_of};
 
 /// Where a cluster stands.
@@ -13,6 +14,9 @@ pub struct Standing {
     pub unfinished: Option<Version>,
     /// Manifests that are gone, each with its node: kubeadm moves the old one away before it moves the new one in.
     pub missing: Vec<(String, String)>,
+    /// The ConfigMap of the kubelets' configuration that kubeadm looks for in vain, and an older one: kubeadm writes it after `kubeadm-config`,
+    /// and before 1.24 under the minor's name.
+    pub kubelet_config: Option<(String, String)>,
     /// What shows that something is unfinished or missing.
     pub seen: Vec<String>,
 }
@@ -32,8 +36,20 @@ pub fn standing(inventory: &Inventory) -> Standing {
         seen.push(format!("kubeadm-config is at {config}"));
         seen.extend(pods.iter().map(|(pod, version)| format!("{pod} is at {version}")));
     }
+    let kubelet_config = kubelet_config(inventory);
+    seen.extend(kubelet_config.iter().map(|(name, _)| format!("there is no ConfigMap {name}")));
     let unfinished = (oldest != newest).then_some(newest);
-    Standing { at: oldest, unfinished, missing, seen }
+    Standing { at: oldest, unfinished, missing, kubelet_config, seen }
+}
+
+fn kubelet_config(inventory: &Inventory) -> Option<(String, String)> {
+    let maps = inventory.survey.config_maps.as_ref().ok()?;
+    let name = release::kubelet_config_map(inventory.version);
+    let older = maps.keys().filter_map(|name| {
+        Some((name.strip_prefix("kubelet-config-1.")?.parse::<u32>().ok()?, name.clone()))
+    });
+    let (_, from) = older.filter(|(minor, _)| *minor < inventory.version.minor).max()?;
+    (!maps.contains_key(&name)).then_some((name, from))
 }
 
 fn missing(node: &NodeInventory) -> Vec<(String, String)> {

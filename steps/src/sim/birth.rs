@@ -13,6 +13,7 @@ use super::prefetch::Brought;
 use super::release;
 use super::spec::SimSpec;
 use super::troubles::Troubles;
+use crate::release::kubelet_config_map;
 
 const ENDPOINT: &str = "https://10.77.0.10:6443";
 
@@ -179,7 +180,7 @@ fn config_maps(api: &mut Api, spec: &SimSpec) {
     let one = |key: &str, text: String| BTreeMap::from([(key.to_owned(), text)]);
     api.put_config_map("kubeadm-config", one("ClusterConfiguration", cluster));
     let kubelet = release::kubelet_config(&spec.version);
-    api.put_config_map(&release::kubelet_config_map(&spec.version), one("kubelet", kubelet));
+    api.put_config_map(&kubelet_config_map(spec.version), one("kubelet", kubelet));
     let corefile = ".:53 {\n    errors\n    health\n    ready\n    forward . /etc/resolv.conf\n}\n";
     api.put_config_map("coredns", one("Corefile", corefile.to_owned()));
     let proxy = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n";

@@ -11,6 +11,7 @@ use super::api::COMPONENTS;
 use super::files::FileAct;
 use super::machine::{KUBELET_CONFIG, Machine, manifest_path};
 use super::release;
+use crate::release::kubelet_config_map;
 use crate::version::Version;
 
 mod line;
@@ -209,7 +210,7 @@ fn upload_kubeadm_config(reach: &mut Reach<'_>, version: &str) -> Result<Then, S
 
 fn upload_kubelet_config(reach: &mut Reach<'_>, version: &str) -> Result<Then, String> {
     let version = parse(version)?;
-    let name = release::kubelet_config_map(&version);
+    let name = kubelet_config_map(version);
     let data = [("kubelet".to_owned(), release::kubelet_config(&version))].into();
     reach.api.put_config_map(&name, data);
     reach.say(format!("[kubelet] Creating a ConfigMap \"{name}\" in namespace kube-system with the configuration for the kubelets in the cluster"));
@@ -229,7 +230,7 @@ fn write_kubelet_config(
     reach: &mut Reach<'_>,
     version: &str,
 ) -> Result<Then, String> {
-    let name = release::kubelet_config_map(&parse(version)?);
+    let name = kubelet_config_map(parse(version)?);
     let text = reach.api.config(&name, "kubelet").map(str::to_owned);
     let text = text.ok_or_else(|| format!("error: configmaps \"{name}\" not found"))?;
     machine.write(KUBELET_CONFIG, text);

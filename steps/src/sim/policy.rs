@@ -4,6 +4,7 @@ use super::api::Api;
 use super::kubeadm::has_manifests;
 use super::machine::Machine;
 use super::release;
+use crate::release::kubelet_config_map;
 use crate::version::Version;
 
 /// Returns the version in `kubeadm-config`.
@@ -31,6 +32,15 @@ pub(super) fn check_health(machine: &Machine, api: &Api, ignored: &[String]) -> 
     failed.map_or(Ok(()), |(check, what)| Err(preflight(check, &what)))
 }
 
+/// Says what a kubeadm looks for in vain, if it does: it reads the kubelets' configuration of the minor that `kubeadm-config` names.
+pub(super) fn check_config_maps(api: &Api) -> Result<(), String> {
+    let name = kubelet_config_map(cluster_version(api)?);
+    match api.config(&name, "kubelet") {
+        Some(_) => Ok(()),
+        None => Err(format!("[upgrade/versions] FATAL: configmaps \"{name}\" not found")),
+    }
+}
+
 /// Says why `kubeadm upgrade plan` refuses, if it does.
 pub(super) fn check_plan(
     machine: &Machine,
@@ -38,6 +48,7 @@ pub(super) fn check_plan(
     target: &Version,
     flags: &[String],
 ) -> Result<(), String> {
+    check_config_maps(api)?;
     let cluster = cluster_version(api)?;
     let kubeadm = kubeadm_version(machine)?;
     let force = flags.iter().any(|flag| flag == "--force" || flag == "-f");

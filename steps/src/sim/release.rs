@@ -176,14 +176,6 @@ pub(super) fn kubelet_config(version: &Version) -> String {
     )
 }
 
-/// Returns the name of the ConfigMap with the kubelet's configuration: until 1.23 every minor had its own.
-pub(super) fn kubelet_config_map(version: &Version) -> String {
-    match version.minor {
-        0..=23 => format!("kubelet-config-{}.{}", version.major, version.minor),
-        _ => "kubelet-config".to_owned(),
-    }
-}
-
 /// Returns the ClusterConfiguration in `kubeadm-config`.
 pub(super) fn cluster_configuration(endpoint: &str, version: &Version) -> String {
     let api = if version.minor >= 31 { "v1beta4" } else { "v1beta3" };

@@ -76,16 +76,10 @@ async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_ne
     }
 }
 
-/// Lets kubeadm run on until it has moved a versioned manifest away and not yet another one in.
-fn killed_between_two_renames(site: &Site, node: &str) -> bool {
-    let is_gone = |picture: &str| {
-        VERSIONED.iter().any(|it| {
-            let file = format!("{node}: file /etc/kubernetes/manifests/{it}.yaml");
-            !picture.contains(&file)
-        })
-    };
+/// Lets kubeadm run on until `is_there` of the world's picture, and kills it then.
+fn killed_when(site: &Site, node: &str, is_there: impl Fn(&str) -> bool) -> bool {
     for _ in 0..4_000 {
-        if is_gone(&site.world.picture().unwrap()) {
+        if is_there(&site.world.picture().unwrap()) {
             site.world.kill_attempts(node).unwrap();
             return true;
         }
@@ -94,18 +88,30 @@ fn killed_between_two_renames(site: &Site, node: &str) -> bool {
     false
 }
 
+/// Whether kubeadm has moved a versioned manifest away and not yet another one in.
+fn is_between_two_renames(picture: &str, node: &str) -> bool {
+    VERSIONED.iter().any(|it| {
+        let file = format!("{node}: file /etc/kubernetes/manifests/{it}.yaml");
+        !picture.contains(&file)
+    })
+}
+
+/// Returns the first shot in which an attempt of this step is at work.
+fn at_work<'a>(shots: &'a [Shot], step: &str) -> &'a Shot {
+    let is_of = |it: &Event| matches!(it, Event::AttemptStarted(it) if it.step.as_str() == step);
+    let is_under_way = |shot: &&Shot| {
+        shot.moment == Moment::Waiting && shot.entries.last().is_some_and(|last| is_of(&last.event))
+    };
+    shots.iter().find(is_under_way).unwrap()
+}
+
 #[tokio::test]
 async fn a_manifest_that_kubeadm_took_away_by_hand_is_put_back_before_the_first_hop() {
     let route = Route::new("sim:3x0@v1.29.4", "v1.30.1");
     let walk = forward(&route, 1).await;
-    let is_under_way = |shot: &&Shot| {
-        let last = shot.entries.last().map(|entry| &entry.event);
-        let of_cp2 = |it: &Event| matches!(it, Event::AttemptStarted(it) if it.step.as_str() == "kubeadm-node.cp2");
-        shot.moment == Moment::Waiting && last.is_some_and(of_cp2)
-    };
-    let shot = walk.shots.iter().find(is_under_way).unwrap();
-    let site = walk.site.revive(shot);
-    assert!(killed_between_two_renames(&site, "cp2"), "kubeadm took nothing away");
+    let site = walk.site.revive(at_work(&walk.shots, "kubeadm-node.cp2"));
+    let is_there = |picture: &str| is_between_two_renames(picture, "cp2");
+    assert!(killed_when(&site, "cp2", is_there), "kubeadm took nothing away");
     site.forward(Duration::from_secs(120));
     let site = site.planned_anew(&route).await.unwrap();
     let waves: Vec<String> = site.plan().waves.iter().map(|wave| wave.name.clone()).collect();
@@ -114,4 +120,23 @@ async fn a_manifest_that_kubeadm_took_away_by_hand_is_put_back_before_the_first_
     assert_eq!(end, SUCCEEDED, "{:#?}", site.last_entries());
     assert_eq!(site.picture(), walk.after);
     count("kubeadm killed between two renames, and the journal lost", WHERE, "succeeded");
+}
+
+#[tokio::test]
+async fn the_kubelets_configuration_that_kubeadm_has_not_written_is_written_before_the_first_hop() {
+    let route = Route::new("sim:1x1@v1.19.4", "v1.20.1");
+    let walk = forward(&route, 1).await;
+    let site = walk.site.revive(at_work(&walk.shots, "kubeadm-apply.cp1"));
+    let is_there = |picture: &str| {
+        picture.contains("cluster version v1.20.1") && !picture.contains("kubelet-config-1.20")
+    };
+    assert!(killed_when(&site, "cp1", is_there), "kubeadm wrote both at once");
+    site.forward(Duration::from_secs(120));
+    let site = site.planned_anew(&route).await.unwrap();
+    let waves: Vec<String> = site.plan().waves.iter().map(|wave| wave.name.clone()).collect();
+    assert_eq!(waves[0], "repair", "{waves:?}");
+    let end = lives(&site, Arc::new(Undisturbed), Will::Go).await;
+    assert_eq!(end, SUCCEEDED, "{:#?}", site.last_entries());
+    assert_eq!(site.picture(), walk.after);
+    count("kubeadm killed after it wrote kubeadm-config, and the journal lost", WHERE, "succeeded");
 }

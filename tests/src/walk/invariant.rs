@@ -141,7 +141,7 @@ impl Judge {
             "cordon" => &["cordon"],
             "uncordon" => &["uncordon", "cordon"],
             "evict" => &["drain"],
-            _ => &["config-maps", "etcd-image-tag"],
+            _ => &["config-maps", "etcd-image-tag", "kubelet-config-map"],
         };
         let is_open = record.fold.as_ref().is_some_and(|state| {
             state.plan.steps().any(|(stage, step)| {

@@ -57,6 +57,7 @@ mod tests {
             first: Some("cp2".to_owned()),
             max_unavailable: 2,
             workers: WorkerHops::Every,
+            programs_from: None,
             kubeadm: KubeadmOptions::default(),
             drain: Drain { force: true, timeout: Duration::from_secs(60), ..Drain::default() },
         };

@@ -165,10 +165,7 @@ fn config_maps(version: Version) -> BTreeMap<String, BTreeMap<String, String>> {
          kind: ClusterConfiguration\nkubernetesVersion: {version}\nnetworking:\n  \
          dnsDomain: cluster.local\n  serviceSubnet: 10.96.0.0/12\nproxy: {{}}\nscheduler: {{}}\n"
     );
-    let kubelet = match version.minor {
-        0..=23 => format!("kubelet-config-{}.{}", version.major, version.minor),
-        24.. => "kubelet-config".to_owned(),
-    };
+    let kubelet = crate::release::kubelet_config_map(version);
     let one = |map: &str, key: &str, text: &str| {
         (map.to_owned(), BTreeMap::from([(key.to_owned(), text.to_owned())]))
     };

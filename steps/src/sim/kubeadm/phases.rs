@@ -49,6 +49,7 @@ const BOOTSTRAP_TOKEN: [&str; 6] = [
 
 /// Begins a call: reads the configuration and enters the phases that were asked for.
 pub(super) fn begin(machine: &Machine, reach: &mut Reach<'_>, line: &Line) -> Result<Then, String> {
+    policy::check_config_maps(reach.api)?;
     let verb = line.verb()?;
     let version = match verb {
         Verb::Apply => parse(line.version().unwrap_or_default())?,
