@@ -107,10 +107,6 @@ put_back_manifest() { # COMPONENT
   on cp1 "cp -p /root/$1.yaml /etc/kubernetes/manifests/.$1.yaml && mv /etc/kubernetes/manifests/.$1.yaml /etc/kubernetes/manifests/$1.yaml"
 }
 
-# The running kubelet does not know of it: it would fail when it is started again.
-make_kubelet_flag() { on w1 "echo KUBELET_EXTRA_ARGS=--redirect-container-streaming=true >/etc/default/kubelet"; }
-mend_kubelet_flag() { on w1 rm /etc/default/kubelet; }
-
 # etcd gets a quota that its data fills, raises the alarm by itself, and is then treated as its documentation says.
 make_etcd_alarm() {
   edit_manifest etcd --quota-backend-bytes=8388608
