@@ -35,6 +35,15 @@ fn asks_for_a_repair(site: &Site, end: &End) -> bool {
     }
 }
 
+/// Package lists of a repository that somebody has switched are the node's own affair: what is installed was fetched with lists of kup's own.
+fn without_lists(picture: &str) -> String {
+    let line = |line: &str| match line.contains(": repository ") {
+        true => line.split(", lists ").next().unwrap_or_default().to_owned(),
+        false => line.to_owned(),
+    };
+    picture.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether nothing was cordoned yet: a cordon of a run that is lost is somebody else's.
 fn is_before_cordons(shot: &Shot) -> bool {
     let is_cordon = |event: &Event| matches!(event, Event::AttemptStarted(it) if it.step.as_str().contains("cordon"));
@@ -66,9 +75,10 @@ async fn an_upgrade_that_was_interrupted_anywhere_and_forgotten_is_ended_by_a_ne
                 continue;
             }
             assert_eq!(end, SUCCEEDED, "shot {n}: {:#?}", site.last_entries());
-            let picture = site.picture();
+            let picture = without_lists(&site.picture());
             let steps: Vec<_> = site.plan().steps().map(|(_, it)| it.id.to_string()).collect();
-            assert_eq!(picture, walk.after, "{} shot {n}: {steps:?}", route.target);
+            let after = without_lists(&walk.after);
+            assert_eq!(picture, after, "{} shot {n}: {steps:?}", route.target);
             count(FAULT, WHERE, "succeeded");
             ended += 1;
         }
