@@ -64,7 +64,7 @@ images() {
             ;;
         *) ;;
     esac
-    timeout 5 crictl ${endpoint:+--runtime-endpoint "$endpoint"} ${endpoint:+--image-endpoint "$endpoint"} images 2>/dev/null |
+    timeout 5 crictl ${endpoint:+--runtime-endpoint "$endpoint"} images 2>/dev/null |
         awk 'NR > 1 && $2 != "<none>" { print $1 ":" $2 }' | grep .
 }
 

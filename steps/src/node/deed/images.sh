@@ -26,7 +26,7 @@ find_client() {
 
 image_is_there() {
     case $client in
-        crictl) crictl --runtime-endpoint "$endpoint" --image-endpoint "$endpoint" inspecti "$1" >/dev/null 2>&1 ;;
+        crictl) crictl --runtime-endpoint "$endpoint" inspecti "$1" >/dev/null 2>&1 ;;
         ctr) ctr --address "${endpoint#unix://}" -n k8s.io images ls -q "name==$1" 2>/dev/null | grep -qxF "$1" ;;
         docker) docker image inspect "$1" >/dev/null 2>&1 ;;
         *) return 1 ;;
@@ -35,7 +35,7 @@ image_is_there() {
 
 pull() {
     case $client in
-        crictl) crictl --runtime-endpoint "$endpoint" --image-endpoint "$endpoint" pull "$1" ;;
+        crictl) crictl --runtime-endpoint "$endpoint" pull "$1" ;;
         ctr) ctr --address "${endpoint#unix://}" -n k8s.io images pull "$1" >/dev/null ;;
         docker) docker pull -q "$1" ;;
         *) echo 'kup: neither crictl nor ctr nor docker is there to pull images with' >&2; return 69 ;;
