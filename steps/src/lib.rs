@@ -8,6 +8,7 @@
 pub mod activity;
 pub mod attempt;
 pub mod cluster;
+pub mod difference;
 pub mod drain;
 pub mod facts;
 pub mod gate;

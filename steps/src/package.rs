@@ -6,6 +6,7 @@ use kup_core::activity::{ActivityError, StepContext};
 
 use crate::facts::PackageManager;
 use crate::script::Script;
+use crate::version::Version;
 
 mod deeds;
 
@@ -123,6 +124,18 @@ impl Installer {
     pub fn prefetched(&self, what: &Prefetch) -> Script {
         self.script(|deeds| deeds.prefetched, what.words())
     }
+
+    /// Returns the question what the kubeadm of a release would change: `how` is `apply` for everything, or `diff` for a machine's static pods.
+    #[must_use]
+    pub fn difference(
+        &self,
+        kubeadm: Pinned<'_>,
+        (how, to): (&str, Version),
+        flags: &[String],
+    ) -> Script {
+        let args = [to.minor_name(), spelt(&kubeadm), how.to_owned(), to.to_string()];
+        self.script(|deeds| deeds.diff, args.into_iter().chain(flags.iter().cloned()))
+    }
 }
 
 impl Prefetch {
@@ -178,6 +191,7 @@ mod tests {
                 ("downgrade", deeds.downgrade),
                 ("prefetch", deeds.prefetch),
                 ("prefetched", deeds.prefetched),
+                ("diff", deeds.diff),
             ];
             for (name, (script, text)) in all {
                 assert_eq!(script, format!("{prefix}{name}"));

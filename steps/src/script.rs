@@ -91,6 +91,8 @@ composed! {
     DOWNGRADE = "downgrade" of "manager/apt" "deed/room" "deed/exact" "deed/downgrade";
     /// Changes: downloads packages and pulls images, and installs nothing. Args: see the head of its file.
     PREFETCH = "prefetch" of "manager/apt" "deed/room" "deed/images" "deed/prefetch";
+    /// Asks: what the kubeadm of a release would change. Args: see the head of its file.
+    DIFF = "diff" of "manager/apt" "deed/diff";
     /// [`PACKAGES`] with dnf.
     DNF_PACKAGES = "dnf-packages" of "manager/rpm" "manager/dnf" "deed/packages";
     /// [`OFFERS`] with dnf.
@@ -105,6 +107,8 @@ composed! {
     DNF_DOWNGRADE = "dnf-downgrade" of "manager/rpm" "manager/dnf" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with dnf.
     DNF_PREFETCH = "dnf-prefetch" of "manager/rpm" "manager/dnf" "deed/room" "deed/images" "deed/prefetch";
+    /// [`DIFF`] with dnf.
+    DNF_DIFF = "dnf-diff" of "manager/rpm" "manager/dnf" "deed/diff";
     /// [`PACKAGES`] with zypper.
     ZYPPER_PACKAGES = "zypper-packages" of "manager/rpm" "manager/zypper" "deed/packages";
     /// [`OFFERS`] with zypper.
@@ -119,6 +123,8 @@ composed! {
     ZYPPER_DOWNGRADE = "zypper-downgrade" of "manager/rpm" "manager/zypper" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with zypper.
     ZYPPER_PREFETCH = "zypper-prefetch" of "manager/rpm" "manager/zypper" "deed/room" "deed/images" "deed/prefetch";
+    /// [`DIFF`] with zypper.
+    ZYPPER_DIFF = "zypper-diff" of "manager/rpm" "manager/zypper" "deed/diff";
     /// [`PACKAGES`] with plain programs.
     BINARIES_PACKAGES = "binaries-packages" of "manager/binaries" "deed/packages";
     /// [`OFFERS`] with plain programs.
@@ -127,6 +133,8 @@ composed! {
     BINARIES_PREFETCHED = "binaries-prefetched" of "manager/binaries" "deed/room" "deed/images" "deed/prefetched";
     /// [`REPOSITORY`] with plain programs: there is none to switch.
     BINARIES_REPOSITORY = "binaries-repository" of "manager/binaries" "deed/repository";
+    /// [`DIFF`] with plain programs.
+    BINARIES_DIFF = "binaries-diff" of "manager/binaries" "deed/diff";
     /// [`INSTALL`] with plain programs.
     BINARIES_INSTALL = "binaries-install" of "manager/binaries" "deed/room" "deed/exact" "deed/install";
     /// [`DOWNGRADE`] with plain programs.

@@ -27,6 +27,7 @@ mod attempt;
 mod birth;
 mod cluster;
 mod cluster_survey;
+mod difference;
 mod dpkg;
 mod etcd;
 mod fault;

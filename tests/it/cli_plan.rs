@@ -59,6 +59,7 @@ fn an_ignored_gate_stands_in_the_history_with_a_name() {
     assert!(ignored[0]["operator"].as_str().unwrap().contains('@'), "{ignored:?}");
     let text = home.must("history @last");
     assert!(text.contains("manual-steps (K134), by "), "{text}");
+    assert!(home.must("show @last").contains("\nIgnored: K134 manual-steps, by "));
 }
 
 #[test]
@@ -229,4 +230,28 @@ fn gates_and_exit_codes_are_explained() {
     let codes: Value = serde_json::from_str(&home.must("explain exit-codes -o json")).unwrap();
     assert_eq!(codes.as_array().unwrap().len(), 15);
     assert_eq!(home.run("explain K9").code, Some(2));
+}
+
+#[test]
+fn what_kubeadm_will_change_is_shown_as_diffs_and_nothing_is_changed() {
+    let home = Home::new();
+    let words = "--cluster sim:3x2@v1.33.4 --sim-dir sim";
+    home.must(&format!("plan v1.34.1 {words}"));
+    let picture = || SimWorld::open(&home.path("sim"), wall_clock()).unwrap().picture().unwrap();
+    let before = picture();
+    let text = home.must(&format!("plan v1.34.1 {words} --diff"));
+    for line in [
+        "--- /etc/kubernetes/manifests/kube-apiserver.yaml\ton cp1",
+        "-    image: registry.k8s.io/kube-apiserver:v1.33.4",
+        "+    image: registry.k8s.io/kube-apiserver:v1.34.1",
+        "--- ConfigMap kube-system/kubeadm-config",
+        "+    kubernetesVersion: v1.34.1",
+        "--- /etc/kubernetes/manifests/etcd.yaml\ton cp1",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+    let json = home.must(&format!("plan v1.35.1 {words} --diff -o json"));
+    let plan: Value = serde_json::from_str(&json).unwrap();
+    assert!(plan["differences"]["to"].as_str().unwrap().starts_with("v1.34."), "the first hop");
+    assert_eq!(picture(), before);
 }

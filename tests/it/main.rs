@@ -22,6 +22,7 @@ mod inventory;
 mod kill;
 mod matrix;
 mod mutants;
+mod node_diff;
 mod node_scripts;
 mod node_surveys;
 mod reader;

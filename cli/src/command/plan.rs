@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kup_steps::difference::{self, Differences};
 use kup_steps::version::Version;
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use crate::args::{Global, Plan};
 use crate::asked::blocked;
 use crate::error::{CliError, Exit};
 use crate::output::{self, tell};
-use crate::render::plan::{SCHEMA, screen};
+use crate::render::plan::{SCHEMA, releases, screen};
 use crate::saved::{Saved, Saving, facts};
 use crate::system::{new_run_id, words};
 use crate::wiring::{Session, discard};
@@ -58,6 +59,10 @@ async fn show(
         Outcome::Equal(version) => return nothing(global, version),
     };
     let picture = planned.picture(session);
+    let picture = match differences(&planned, args).await {
+        Some(differences) => picture.with(differences),
+        None => picture,
+    };
     output::print(global.output, &picture, || screen(&picture))?;
     match (blocked(&planned.gates), &args.out) {
         (None, None) => {}
@@ -69,6 +74,16 @@ async fn show(
         }
     }
     Ok(Found::Changes)
+}
+
+/// Asks what kubeadm will change, if that is wanted.
+async fn differences(planned: &Planned, args: &Plan) -> Option<Differences> {
+    let first = releases(&planned.plan).into_iter().next().filter(|_| args.diff)?;
+    let ignored = &args.upgrade.kubeadm.ignore_preflight_errors;
+    let flags =
+        (!ignored.is_empty()).then(|| format!("--ignore-preflight-errors={}", ignored.join(",")));
+    let flags: Vec<String> = flags.into_iter().collect();
+    Some(difference::differences(&planned.inventory, &planned.hosts, first, &flags).await)
 }
 
 /// Saves the plan for `kup start --plan`.

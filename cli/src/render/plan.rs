@@ -1,19 +1,22 @@
 //! A plan as programs read it (`-o json`, documented in `docs/PLAN_FORMAT.md`), and what the screen is drawn from.
 
+mod before;
+mod differences;
 mod loss;
 mod screen;
 
 use std::time::Duration;
 
 use kup_core::plan::{Plan, Stage, Wave};
+use kup_steps::difference::Differences;
 use kup_steps::inventory::Inventory;
-use kup_steps::release;
 use kup_steps::rollback::{Outlook, outlook};
 use kup_steps::version::Version;
 use serde::Serialize;
 
 use crate::asked::Asked;
 use crate::estimate::{Basis, Durations, Estimate, all};
+use before::{LeftOut, Reading, left_out, reading};
 use loss::{Forecasts, Loss, forecasts};
 
 pub(crate) use screen::screen;
@@ -38,6 +41,8 @@ pub(crate) struct Picture {
     gates: Vec<Asked>,
     read_before: Vec<Reading>,
     totals: Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<Differences>,
     plan: Plan,
 }
 
@@ -113,20 +118,6 @@ impl Takes {
     }
 }
 
-/// A node that the plan does not touch.
-#[derive(Debug, Serialize)]
-struct LeftOut {
-    node: String,
-    why: String,
-}
-
-/// What an operator should have read or done before.
-#[derive(Debug, Serialize)]
-struct Reading {
-    what: String,
-    place: String,
-}
-
 #[derive(Debug, Serialize)]
 struct Totals {
     nodes: usize,
@@ -171,8 +162,14 @@ impl Picture {
                 steps: plan.steps().count(),
                 takes: total.into(),
             },
+            differences: None,
             plan: (*plan).clone(),
         }
+    }
+
+    /// Adds what kubeadm will change.
+    pub(crate) fn with(self, differences: Differences) -> Self {
+        Self { differences: Some(differences), ..self }
     }
 }
 
@@ -214,7 +211,7 @@ fn hops(facts: &Facts<'_>) -> Vec<HopPicture> {
 }
 
 /// Returns the releases that a plan goes through, as its gates are told.
-fn releases(plan: &Plan) -> Vec<Version> {
+pub(crate) fn releases(plan: &Plan) -> Vec<Version> {
     let hops = plan.gates.iter().find_map(|gate| gate.params.get("hops"));
     hops.into_iter().flat_map(|hops| hops.split(',')).filter_map(|it| it.parse().ok()).collect()
 }
@@ -254,39 +251,4 @@ fn visit(stage: &Stage, facts: &Facts<'_>, forecasts: &Forecasts) -> Visit {
         loses: Loss::of(stage, facts, forecasts),
         steps: stage.steps.iter().map(step).collect(),
     }
-}
-
-fn left_out(inventory: &Inventory) -> Vec<LeftOut> {
-    let foreign = inventory.foreign.iter().map(|node| {
-        let why = format!("it runs {}, which kup does not upgrade", node.os);
-        LeftOut { node: node.name.clone(), why }
-    });
-    let silent = inventory.silent.iter().map(|silent| {
-        let why = format!("its machine does not answer: {}", silent.why);
-        LeftOut { node: silent.node.name.clone(), why }
-    });
-    foreign.chain(silent).collect()
-}
-
-fn reading(hops: &[HopPicture]) -> Vec<Reading> {
-    let mut reading = Vec::new();
-    for hop in hops {
-        let (Ok(from), Ok(to)) = (hop.from.parse::<Version>(), hop.to.parse::<Version>()) else {
-            continue;
-        };
-        let minor = to.minor_name();
-        let number = minor.trim_start_matches('v');
-        reading.push(Reading {
-            what: format!("the release notes of {minor}, up to {to}"),
-            place: format!("https://github.com/kubernetes/kubernetes/blob/master/CHANGELOG/CHANGELOG-{number}.md"),
-        });
-        for note in release::entered(from, to).flat_map(|release| &release.notes) {
-            let remedy = if note.remedy.is_empty() { &note.source } else { &note.remedy };
-            reading.push(Reading { what: note.what.clone(), place: remedy.clone() });
-        }
-    }
-    let what = "a backup of your applications' data and of etcd: kup backs up what it changes itself, and no more".to_owned();
-    let place = "https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#backing-up-an-etcd-cluster".to_owned();
-    reading.push(Reading { what, place });
-    reading
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use kup_core::event::{ErrorRecord, Outcome, PauseReason};
+use kup_core::event::{ErrorRecord, GateIgnored, Outcome, PauseReason};
 use kup_core::id::{RunId, StepId};
 use kup_core::plan::Stage;
 use kup_core::state::{Phase, RunState, Status, StepRecord, StepState};
@@ -27,6 +27,7 @@ pub(crate) struct Picture {
     entries: u64,
     steps_settled: usize,
     why: String,
+    ignored: Vec<String>,
     next: Vec<String>,
     world: String,
     steps: Vec<StepLine>,
@@ -68,6 +69,7 @@ impl Picture {
                 .filter(|line| matches!(line.state, "done" | "skipped"))
                 .count(),
             why: std::iter::once(message).chain(causes).collect::<Vec<_>>().join(": "),
+            ignored: state.ignored.values().map(ignored).collect(),
             next: next_commands(run, state),
             world: world(state),
             steps,
@@ -82,6 +84,9 @@ pub(crate) fn table(picture: &Picture) -> String {
     let _ = writeln!(text, "Status: {status} ({} of {} steps)", picture.steps_settled, steps.len());
     if !picture.why.is_empty() {
         let _ = writeln!(text, "Why:    {}", picture.why);
+    }
+    for ignored in &picture.ignored {
+        let _ = writeln!(text, "Ignored: {ignored}");
     }
     let _ = writeln!(text, "State:  {}", picture.world);
     for (n, command) in picture.next.iter().enumerate() {
@@ -104,6 +109,11 @@ pub(crate) fn table(picture: &Picture) -> String {
         &["STEP", "STATE", "ATTEMPTS", "TOOK", "", "NOTE"],
         steps.iter().map(row).collect(),
     )
+}
+
+fn ignored(ignored: &GateIgnored) -> String {
+    let GateIgnored { gate, code, operator, evidence } = ignored;
+    format!("{code} {gate}, by {operator}, although: {evidence}")
 }
 
 fn lines(state: &RunState) -> Vec<StepLine> {

@@ -15,6 +15,7 @@ pub(super) struct Deeds {
     pub(super) downgrade: Text,
     pub(super) prefetch: Text,
     pub(super) prefetched: Text,
+    pub(super) diff: Text,
 }
 
 impl Deeds {
@@ -37,6 +38,7 @@ const APT: Deeds = Deeds {
     downgrade: script::DOWNGRADE,
     prefetch: script::PREFETCH,
     prefetched: script::PREFETCHED,
+    diff: script::DIFF,
 };
 
 const DNF: Deeds = Deeds {
@@ -47,6 +49,7 @@ const DNF: Deeds = Deeds {
     downgrade: script::DNF_DOWNGRADE,
     prefetch: script::DNF_PREFETCH,
     prefetched: script::DNF_PREFETCHED,
+    diff: script::DNF_DIFF,
 };
 
 const ZYPPER: Deeds = Deeds {
@@ -57,6 +60,7 @@ const ZYPPER: Deeds = Deeds {
     downgrade: script::ZYPPER_DOWNGRADE,
     prefetch: script::ZYPPER_PREFETCH,
     prefetched: script::ZYPPER_PREFETCHED,
+    diff: script::ZYPPER_DIFF,
 };
 
 const BINARIES: Deeds = Deeds {
@@ -67,4 +71,5 @@ const BINARIES: Deeds = Deeds {
     downgrade: script::BINARIES_DOWNGRADE,
     prefetch: script::BINARIES_PREFETCH,
     prefetched: script::BINARIES_PREFETCHED,
+    diff: script::BINARIES_DIFF,
 };

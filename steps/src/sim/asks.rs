@@ -10,7 +10,7 @@ use super::machine::{
     manifest_path,
 };
 use super::told::{Lines, yes_no};
-use super::{etcd, machine_survey, policy, prefetch, release, told, troubles};
+use super::{difference, etcd, machine_survey, policy, prefetch, release, told, troubles};
 use crate::host::Reply;
 use crate::script::{self, Script};
 use crate::version::{Version, tag_of};
@@ -44,6 +44,8 @@ pub(super) fn answer(
         kubelet(machine)
     } else if name == script::UPGRADE_PLAN.0 {
         return Some(upgrade_plan(machine, api, &script.args));
+    } else if name == script::DIFF.0 {
+        return Some(difference::answer(machine, api, &script.args));
     } else if name == script::READ_FILES.0 {
         return Some(read_files(machine, &script.args));
     } else {

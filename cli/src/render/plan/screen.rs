@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::differences::differences;
 use super::{HopPicture, Picture, Takes, Visit, WavePicture};
 use crate::asked::Asked;
 use crate::estimate::Basis;
@@ -42,7 +43,9 @@ pub(crate) fn screen(picture: &Picture) -> String {
     text.push('\n');
     text += &gate_lines(&picture.gates);
     text.push('\n');
-    text + &totals(picture)
+    text += &totals(picture);
+    let found = picture.differences.iter();
+    text + &found.map(|found| differences(found, picture.hops.len())).collect::<String>()
 }
 
 fn totals(picture: &Picture) -> String {

@@ -2,10 +2,12 @@
 
 use kup_core::event::Verdict;
 use kup_core::plan::Plan;
+use kup_steps::difference::{Change, Differences};
 use kup_steps::gate;
 
+use super::super::before::{LeftOut, Reading};
 use super::super::loss::Loss;
-use super::super::{ClusterPicture, LeftOut, Reading, StepPicture, Totals, WayBack};
+use super::super::{ClusterPicture, StepPicture, Totals, WayBack};
 use super::*;
 
 const MEASURED: Basis = Basis::Measured;
@@ -104,6 +106,19 @@ fn gates() -> Vec<Asked> {
     ]
 }
 
+fn differences() -> Differences {
+    let nodes = (1..=500).map(|n| format!("w{n}")).collect();
+    let (what, diff) = ("/var/lib/kubelet/config.yaml".to_owned(), "@@ -1 +1 @@\n-a: 1\n+a: 2\n");
+    let change = Change { nodes, what, diff: diff.to_owned() };
+    let of_all = Change {
+        nodes: Vec::new(),
+        what: "ConfigMap kube-system/coredns".to_owned(),
+        ..change.clone()
+    };
+    let untold = vec!["static pods of cp3: it does not answer".to_owned()];
+    Differences { to: "v1.33.9".to_owned(), changes: vec![change, of_all], untold }
+}
+
 fn picture() -> Picture {
     let no_way_back =
         WayBack { class: "none", why: "etcd goes from 3.5.24-0 to 3.6.5-0".to_owned() };
@@ -147,6 +162,7 @@ fn picture() -> Picture {
         gates: gates(),
         read_before: vec![Reading { what, place }],
         totals: Totals { nodes: 505, visits: 506, steps: 2011, takes: takes(9600, Basis::Guess) },
+        differences: Some(differences()),
         plan: Plan { from: String::new(), to: String::new(), gates: Vec::new(), waves: Vec::new() },
     }
 }
