@@ -5,10 +5,12 @@ pub mod kube_api;
 pub mod survey;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use async_trait::async_trait;
 use kup_core::event::ClusterIdentity;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
 pub use survey::ClusterSurvey;
@@ -147,6 +149,29 @@ pub enum ClusterError {
     },
 }
 
+/// An object by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectName {
+    /// `v1`, `apps/v1`.
+    pub api_version: String,
+    /// `ConfigMap`
+    pub kind: String,
+    /// Empty for what is in none.
+    pub namespace: String,
+    /// `kubelet-config`
+    pub name: String,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, namespace, name, .. } = self;
+        match namespace.as_str() {
+            "" => write!(f, "{kind} {name}"),
+            namespace => write!(f, "{kind} {namespace}/{name}"),
+        }
+    }
+}
+
 /// The API of one cluster.
 #[async_trait]
 pub trait Cluster: Send + Sync {
@@ -193,6 +218,9 @@ pub trait Cluster: Send + Sync {
 
     /// Returns a ConfigMap of kube-system, `None` when there is none.
     async fn config_map(&self, name: &str) -> Result<Option<ConfigMap>, ClusterError>;
+
+    /// Returns an object as the API shows it, `None` when there is none.
+    async fn object(&self, name: &ObjectName) -> Result<Option<Value>, ClusterError>;
 
     /// Gives a ConfigMap of kube-system this `data`, creating it where there is none; `expected` is the
     /// `resource_version` it must still have, so that a later change by somebody else is not lost.

@@ -1,34 +1,40 @@
 //! What kubeadm will change, before it does: files of nodes and objects of the cluster, as unified diffs. The kubeadm of the release is asked
-//! itself, on the control planes, without being installed there; what follows from its answers for other nodes is worked out here.
+//! itself, on the control planes, without being installed there; what follows from its answers for workers is worked out here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kup_core::plan::Plan;
 use serde::Serialize;
-use similar::TextDiff;
 
+use crate::cluster::Cluster;
 use crate::host::Host;
 use crate::inventory::{Inventory, NodeInventory};
 use crate::package::Installer;
-use crate::release;
-use crate::version::{Version, image_minor};
+use crate::planner::KubeadmOptions;
+use crate::planner::{Part, Verb};
+use crate::version::Version;
+use crate::world::{cluster_error, host_error};
 
-pub mod dry_run;
+mod compare;
+mod dry_run;
+mod etcd;
 
-use dry_run::{DryRun, as_far_as, parse, parse_diff, plain};
+use compare::{of_kubelet, of_objects, on_the_machine, unified};
+use dry_run::{DryRun, parse};
 
 const KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
-const MANIFESTS: &str = "/etc/kubernetes/manifests";
+const MANIFESTS: &str = "/etc/kubernetes/manifests/";
 
-/// What a hop will change.
+/// What the first hop of a plan will change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Differences {
     /// The release that it goes to.
     pub to: String,
     /// What is known to change; equal changes of several nodes stand together.
     pub changes: Vec<Change>,
-    /// What could not be worked out, and why.
-    pub untold: Vec<String>,
+    /// What is not known, or not shown as a diff.
+    pub untold: Vec<Untold>,
 }
 
 /// One file or object that will change.
@@ -42,169 +48,196 @@ pub struct Change {
     pub diff: String,
 }
 
+/// Something that the differences leave out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untold {
+    /// The nodes that it is about; empty where it is about the cluster.
+    pub nodes: Vec<String>,
+    /// What it is, and why.
+    pub what: String,
+}
+
 /// Machines by the names of their nodes, each with its address.
 type Hosts = BTreeMap<String, (String, Arc<dyn Host>)>;
 
+/// What is asked, and who.
+pub struct Asking<'a> {
+    /// The cluster.
+    pub cluster: &'a dyn Cluster,
+    /// Its machines.
+    pub hosts: &'a Hosts,
+    /// What is planned.
+    pub plan: &'a Plan,
+    /// The release of the plan's first hop.
+    pub to: Version,
+    /// What is said to kubeadm.
+    pub kubeadm: &'a KubeadmOptions,
+}
+
 /// Asks the kubeadm of a release what it will change.
-pub async fn differences(
-    inventory: &Inventory,
-    hosts: &Hosts,
-    to: Version,
-    flags: &[String],
-) -> Differences {
-    let mut found = Differences { to: to.to_string(), ..Differences::default() };
-    let control_planes: Vec<&NodeInventory> =
-        inventory.nodes.iter().filter(|node| node.node.control_plane).collect();
-    let first = control_planes.iter().find(|node| node.facts.has_admin_conf);
-    let Some(first) = first else { return found };
-    match ask(first, hosts, ("apply", to), flags).await {
-        Ok(text) => found.of_dry_run(inventory, first, &parse(&text)),
-        Err(why) => found
-            .untold
-            .push(format!("objects and kubelets, and static pods of {}: {why}", first.node.name)),
-    }
-    let asked = control_planes.iter().filter(|node| node.node.name != first.node.name);
-    let answers = asked.map(async |node| (node, ask(node, hosts, ("diff", to), &[]).await));
+pub async fn differences(inventory: &Inventory, asking: &Asking<'_>) -> Differences {
+    let mut found = Differences { to: asking.to.to_string(), ..Differences::default() };
+    let (there, elsewhere): (Vec<_>, Vec<_>) =
+        inventory.nodes.iter().partition(|node| asking.comes_to(node));
+    let (control_planes, workers): (Vec<_>, Vec<_>) =
+        there.into_iter().partition(|node| node.node.control_plane);
+    let answers = control_planes.iter().map(async |node| (*node, asking.ask(node).await));
+    let mut first = None;
     for (node, answer) in futures::future::join_all(answers).await {
-        match answer {
-            Ok(text) => {
-                for (path, diff) in parse_diff(&text) {
-                    found.add(Some(&node.node.name), &path, diff);
-                }
+        match answer.map(|text| parse(&text)) {
+            Ok(run) => {
+                found.of_files(node, &run);
+                first.get_or_insert(run);
             }
-            Err(why) => found.untold.push(format!("static pods of {}: {why}", node.node.name)),
+            Err(why) => found.leave_out(node, &format!("kubeadm could not be asked: {why}")),
+        }
+        etcd::manifest(&mut found, node, (inventory, asking.to));
+    }
+    match first {
+        Some(run) => {
+            found.of_objects(asking.cluster, &run).await;
+            found.of_workers(&workers, &run, asking.kubeadm);
+        }
+        None => {
+            let what = "the cluster's objects: no control plane could be asked";
+            found.untold.push(Untold { nodes: Vec::new(), what: what.to_owned() });
+            let what = format!("{KUBELET_CONFIG}: no control plane could be asked");
+            workers.iter().for_each(|node| found.leave_out(node, &what));
         }
     }
-    for node in control_planes {
-        found.of_etcd(node, to);
+    for node in elsewhere {
+        found.leave_out(node, "kubeadm does not come to it in this hop");
+    }
+    for silent in &inventory.silent {
+        let what = format!("its machine does not answer: {}", silent.why);
+        found.leave_out_named(&silent.node.name, &what);
     }
     found
 }
 
-async fn ask(
-    node: &NodeInventory,
-    hosts: &Hosts,
-    (how, to): (&str, Version),
-    flags: &[String],
-) -> Result<String, String> {
-    let offered = node.offers.version("kubeadm", to);
-    if offered.is_empty() {
-        return Err(format!("its repository does not offer kubeadm {}", to.bare()));
+impl Asking<'_> {
+    /// Whether kubeadm is called on a node in the first hop.
+    fn comes_to(&self, node: &NodeInventory) -> bool {
+        let waves = self.plan.waves.iter().filter(|wave| wave.hop <= 1);
+        let mut stages = waves.flat_map(|wave| &wave.stages);
+        stages.any(|stage| {
+            let calls = stage.steps.iter().any(|step| step.activity.starts_with("kubeadm"));
+            stage.target == node.node.name && calls
+        })
     }
-    let host = hosts.get(&node.node.name).ok_or("the machine has no address")?;
-    let installer = Installer::new(node.facts.package_manager, None);
-    let script = installer.difference(("kubeadm", offered), (how, to), flags);
-    let reply = host.1.ask(&script).await;
-    let reply = reply.map_err(|e| crate::world::host_error(&e).to_record().to_string())?;
-    match reply.status {
-        0 => Ok(String::from_utf8_lossy(&reply.stdout).into_owned()),
-        _ => Err(reply.stderr.lines().map(str::trim).collect::<Vec<_>>().join("; ")),
+
+    async fn ask(&self, node: &NodeInventory) -> Result<String, String> {
+        let offered = node.offers.version("kubeadm", self.to);
+        if offered.is_empty() {
+            return Err(format!("its repository does not offer kubeadm {}", self.to.bare()));
+        }
+        let host = self.hosts.get(&node.node.name).ok_or("the machine has no address")?;
+        let installer = Installer::new(node.facts.package_manager, None);
+        // The call that ends a hop: it has what the phases have, and says which addons are left alone.
+        let call = self.kubeadm.call(Verb::Apply, Part::Closing, self.to);
+        let script = installer.difference(("kubeadm", offered), self.to, &call);
+        let reply = host.1.ask(&script).await;
+        let reply = reply.map_err(|e| host_error(&e).to_record().to_string())?;
+        match reply.status {
+            0 => Ok(String::from_utf8_lossy(&reply.stdout).into_owned()),
+            _ => Err(reply.stderr.lines().map(str::trim).collect::<Vec<_>>().join("; ")),
+        }
     }
 }
 
 impl Differences {
-    fn of_dry_run(&mut self, inventory: &Inventory, first: &NodeInventory, run: &DryRun) {
-        let name = &first.node.name;
+    /// Only files whose contents are no secret are shown.
+    fn of_files(&mut self, node: &NodeInventory, run: &DryRun) {
         for (path, new) in &run.files {
-            let component = path.strip_prefix(MANIFESTS).map(|it| it.trim_matches('/'));
-            let component = component.and_then(|it| it.strip_suffix(".yaml"));
-            let old = component.and_then(|it| first.survey.manifests.get(it));
-            match old {
-                Some(old) => self.add(Some(name), path, unified(old, new)),
-                None if path == KUBELET_CONFIG => self.of_kubelets(inventory, new),
-                None => self.untold.push(format!("{path} of {name}: what is there was not read")),
-            }
-        }
-        let mut unread = Vec::new();
-        for object in &run.objects {
-            let Some(old) = &object.old else {
-                unread.push(object.name.clone());
-                continue;
-            };
-            let new = plain(&object.new);
-            let old = as_far_as(&plain(old), &new);
-            self.add(None, &object.name, unified(&yaml(&old), &yaml(&new)));
-        }
-        if !unread.is_empty() {
-            unread.sort_unstable();
-            unread.dedup();
-            self.untold.push(format!(
-                "written, new or as they are, which kubeadm did not compare: {}",
-                unread.join(", ")
-            ));
-        }
-        self.untold.extend(run.others.iter().map(|other| format!("kubeadm {other}")));
-    }
-
-    /// kubeadm writes on every node what the cluster's ConfigMap says, patches and the machine's own settings apart.
-    fn of_kubelets(&mut self, inventory: &Inventory, new: &str) {
-        for node in &inventory.nodes {
-            match node.survey.kubelet_config.as_str() {
-                "" => self.untold.push(format!(
-                    "{KUBELET_CONFIG} of {}: what is there was not read",
-                    node.node.name
-                )),
-                old => self.add(
-                    Some(&node.node.name),
-                    KUBELET_CONFIG,
-                    unified(&sorted(old), &sorted(new)),
+            let component = path.strip_prefix(MANIFESTS).and_then(|it| it.strip_suffix(".yaml"));
+            let old = component.and_then(|it| node.survey.manifests.get(it));
+            match (component, old) {
+                (Some(_), Some(old)) => self.add(Some(node), path, unified(old, new)),
+                (Some(_), None) => {
+                    self.leave_out(node, &format!("{path}: what is there is not known"))
+                }
+                (None, _) if path == KUBELET_CONFIG => self.of_kubelet(node, new),
+                (None, _) => self.leave_out(
+                    node,
+                    &format!("{path}: kubeadm writes it; kup does not show such files"),
                 ),
             }
         }
-    }
-
-    /// A dry run says nothing of etcd; of its manifest the image is known.
-    fn of_etcd(&mut self, node: &NodeInventory, to: Version) {
-        let image = node.control_plane.image("etcd");
-        let (Some((place, _)), Some(images)) = (image.rsplit_once(':'), release::images(to)) else {
-            return;
-        };
-        let wanted = format!("{place}:{}", images.etcd);
-        let Some(old) = node.survey.manifests.get("etcd").filter(|_| wanted != image) else {
-            return;
-        };
-        if image_minor(&wanted) < image_minor(image) {
-            return;
-        }
-        let path = format!("{MANIFESTS}/etcd.yaml");
-        self.add(Some(&node.node.name), &path, unified(old, &old.replace(image, &wanted)));
-        let note = "etcd.yaml: its image only; flags that the newer kubeadm writes are not told by a dry run";
-        if !self.untold.iter().any(|it| it == note) {
-            self.untold.push(note.to_owned());
+        for other in &run.others {
+            self.leave_out(node, &format!("kubeadm would {other}"));
         }
     }
 
-    fn add(&mut self, node: Option<&String>, what: &str, diff: String) {
-        if diff.is_empty() {
-            return;
+    fn of_kubelet(&mut self, node: &NodeInventory, new: &str) {
+        match node.survey.kubelet_config.as_str() {
+            "" => self.leave_out(node, &format!("{KUBELET_CONFIG}: what is there is not known")),
+            old => self.add(Some(node), KUBELET_CONFIG, of_kubelet(old, new)),
         }
-        let same = self.changes.iter_mut().find(|it| it.what == what && it.diff == diff);
-        match (same, node) {
-            (Some(change), Some(node)) => change.nodes.push(node.clone()),
-            (Some(_), None) => {}
-            (None, node) => {
-                let nodes = node.into_iter().cloned().collect();
-                self.changes.push(Change { nodes, what: what.to_owned(), diff });
+    }
+
+    async fn of_objects(&mut self, cluster: &dyn Cluster, run: &DryRun) {
+        for (name, new) in &run.objects {
+            match cluster.object(name).await {
+                Ok(old) => {
+                    let old = old.and_then(|old| serde_yaml_ng::to_value(old).ok());
+                    self.add(None, &name.to_string(), of_objects(old.as_ref(), new));
+                }
+                Err(error) => {
+                    let why = cluster_error(&error).to_record();
+                    let what = format!("{name}: what is there cannot be read: {why}");
+                    self.untold.push(Untold { nodes: Vec::new(), what });
+                }
             }
         }
     }
-}
 
-/// Returns the hunks of a unified diff; empty where the texts are equal.
-fn unified(old: &str, new: &str) -> String {
-    TextDiff::from_lines(old, new).unified_diff().context_radius(3).to_string()
-}
+    /// kubeadm writes on every worker what the cluster's ConfigMap says, the machine's own settings apart.
+    fn of_workers(&mut self, workers: &[&NodeInventory], run: &DryRun, kubeadm: &KubeadmOptions) {
+        let map = run.objects.iter().find(|(name, _)| name.name.starts_with("kubelet-config"));
+        let map = map.and_then(|(_, map)| map.get("data")?.get("kubelet")?.as_str());
+        for node in workers {
+            match map {
+                Some(map) => {
+                    self.of_kubelet(node, &on_the_machine(map, &node.survey.kubelet_config));
+                }
+                None => self.leave_out(
+                    node,
+                    &format!("{KUBELET_CONFIG}: kubeadm does not say what it writes there"),
+                ),
+            }
+            self.leave_out(node, "the kubelet's flags: kubeadm is asked on control planes only");
+            if let Some(folder) = &kubeadm.patches {
+                self.leave_out(node, &format!("what the patches in its {folder} change"));
+            }
+        }
+    }
 
-fn yaml(value: &serde_yaml_ng::Value) -> String {
-    serde_yaml_ng::to_string(value).unwrap_or_default()
-}
+    fn leave_out(&mut self, node: &NodeInventory, what: &str) {
+        self.leave_out_named(&node.node.name, what);
+    }
 
-/// The order of fields is no change.
-fn sorted(text: &str) -> String {
-    let value: Result<BTreeMap<String, serde_yaml_ng::Value>, _> = serde_yaml_ng::from_str(text);
-    match value.and_then(|value| serde_yaml_ng::to_string(&value)) {
-        Ok(sorted) => sorted,
-        Err(_) => text.to_owned(),
+    fn leave_out_named(&mut self, node: &str, what: &str) {
+        match self.untold.iter_mut().find(|it| it.what == what && !it.nodes.is_empty()) {
+            Some(same) => same.nodes.push(node.to_owned()),
+            None => {
+                self.untold.push(Untold { nodes: vec![node.to_owned()], what: what.to_owned() })
+            }
+        }
+    }
+
+    fn add(&mut self, node: Option<&NodeInventory>, what: &str, diff: String) {
+        if diff.is_empty() {
+            return;
+        }
+        let node = node.map(|node| node.node.name.clone());
+        let same = self.changes.iter_mut().find(|it| it.what == what && it.diff == diff);
+        match same {
+            Some(change) => change.nodes.extend(node),
+            None => {
+                let nodes = node.into_iter().collect();
+                self.changes.push(Change { nodes, what: what.to_owned(), diff });
+            }
+        }
     }
 }
 

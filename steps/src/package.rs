@@ -5,6 +5,7 @@
 use kup_core::activity::{ActivityError, StepContext};
 
 use crate::facts::PackageManager;
+use crate::planner::Call;
 use crate::script::Script;
 use crate::version::Version;
 
@@ -125,16 +126,11 @@ impl Installer {
         self.script(|deeds| deeds.prefetched, what.words())
     }
 
-    /// Returns the question what the kubeadm of a release would change: `how` is `apply` for everything, or `diff` for a machine's static pods.
+    /// Returns the question what a call of the kubeadm of a release would change.
     #[must_use]
-    pub fn difference(
-        &self,
-        kubeadm: Pinned<'_>,
-        (how, to): (&str, Version),
-        flags: &[String],
-    ) -> Script {
-        let args = [to.minor_name(), spelt(&kubeadm), how.to_owned(), to.to_string()];
-        self.script(|deeds| deeds.diff, args.into_iter().chain(flags.iter().cloned()))
+    pub(crate) fn difference(&self, kubeadm: Pinned<'_>, to: Version, call: &Call) -> Script {
+        let args = [to.minor_name(), spelt(&kubeadm), call.config.clone()];
+        self.script(|deeds| deeds.diff, args.into_iter().chain(call.args.iter().cloned()))
     }
 }
 

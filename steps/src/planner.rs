@@ -28,6 +28,7 @@ mod upgrade_config;
 
 pub use by_hand::ByHand;
 pub use kubeadm_options::{Addon, KubeadmOptions};
+pub(crate) use kubeadm_options::{Call, Part, Verb};
 pub use problem::PlanProblem;
 use stages::Stages;
 pub(crate) use stages::{step, step_id, verify_stage};

@@ -39,6 +39,7 @@ mod kubelet;
 mod leftovers;
 mod machine;
 mod machine_survey;
+mod objects;
 mod picture;
 mod pods;
 mod policy;

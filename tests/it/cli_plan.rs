@@ -1,7 +1,7 @@
 //! Plans as operators read, save and do them, and what they say to gates that stand in the way.
 
 use kup_steps::sim::SimWorld;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli_program::{Home, Ran, wall_clock};
 
@@ -241,17 +241,47 @@ fn what_kubeadm_will_change_is_shown_as_diffs_and_nothing_is_changed() {
     let before = picture();
     let text = home.must(&format!("plan v1.34.1 {words} --diff"));
     for line in [
-        "--- /etc/kubernetes/manifests/kube-apiserver.yaml\ton cp1",
-        "-    image: registry.k8s.io/kube-apiserver:v1.33.4",
-        "+    image: registry.k8s.io/kube-apiserver:v1.34.1",
+        "--- /etc/kubernetes/manifests/kube-scheduler.yaml\ton cp1, cp2, cp3",
+        "-    image: registry.k8s.io/kube-scheduler:v1.33.4",
+        "+    image: registry.k8s.io/kube-scheduler:v1.34.1",
         "--- ConfigMap kube-system/kubeadm-config",
         "+    kubernetesVersion: v1.34.1",
+        "--- DaemonSet kube-system/kube-proxy",
+        "+      - image: registry.k8s.io/kube-proxy:v1.34.1",
         "--- /etc/kubernetes/manifests/etcd.yaml\ton cp1",
+        "! not shown, on w1, w2: the kubelet's flags: kubeadm is asked on control planes only",
     ] {
         assert!(text.lines().any(|it| it == line), "{line}: {text}");
     }
-    let json = home.must(&format!("plan v1.35.1 {words} --diff -o json"));
-    let plan: Value = serde_json::from_str(&json).unwrap();
-    assert!(plan["differences"]["to"].as_str().unwrap().starts_with("v1.34."), "the first hop");
+    assert!(!text.contains("later hops"), "{text}");
+    let without = home.must(&format!("plan v1.34.1 {words} --diff --skip-addon kube-proxy"));
+    assert!(!without.contains("--- DaemonSet"), "{without}");
     assert_eq!(picture(), before);
+}
+
+#[test]
+fn of_several_hops_the_first_is_shown_and_nodes_that_wait_are_named() {
+    let home = Home::new();
+    let words = "--cluster sim:1x2@v1.30.4 --workers-skip-hops --diff";
+    let text = home.must(&format!("plan v1.33.2 {words}"));
+    for line in [
+        "What kubeadm will change on the way to v1.31.20, the first of 3 hops",
+        "! not shown, on w1, w2: kubeadm does not come to it in this hop",
+        "! not shown: what later hops change. It is known when this one is done: `kup plan --diff` again",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}: {text}");
+    }
+    let json = home.must(&format!("plan v1.33.2 {words} -o json"));
+    let plan: Value = serde_json::from_str(&json).unwrap();
+    let differences = &plan["differences"];
+    assert_eq!(differences["to"], "v1.31.20");
+    let whats = |key: &str| {
+        let all = differences[key].as_array().unwrap().iter();
+        all.map(|it| (it["what"].as_str().unwrap().to_owned(), it["nodes"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let scheduler = "/etc/kubernetes/manifests/kube-scheduler.yaml".to_owned();
+    assert!(whats("changes").contains(&(scheduler, json!(["cp1"]))), "{differences}");
+    let wait = "kubeadm does not come to it in this hop".to_owned();
+    assert!(whats("untold").contains(&(wait, json!(["w1", "w2"]))), "{differences}");
 }

@@ -1,10 +1,11 @@
-//! The program that asks a newer kubeadm what it would change, run here: with stand-ins for the package manager and for kubeadm, and `/etc/kubernetes`
-//! replaced by a folder of the test's own.
+//! The program that asks a newer kubeadm what it would change, run here: with stand-ins for the package manager and for kubeadm, and the node's
+//! folders replaced by folders of the test's own. Its own view of mounts is real.
 #![allow(clippy::disallowed_methods, reason = "the script is run by a real shell")]
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const DIFF: &str = include_str!("../../steps/src/node/deed/diff.sh");
 
@@ -17,11 +18,17 @@ package_file() { printf '%s\\n' \"$room/kubeadm\"; }
 program_in() { cat \"$1\"; }
 ";
 
-/// Leaves what kubeadm leaves, and says what it was told.
+/// Leaves in its tmp what kubeadm leaves, tries to change what it must not, and says what it was told.
 const KUBEADM: &str = "#!/bin/sh
 echo \"told: $*\"
-mkdir -p \"$ROOT/etc/kubernetes/tmp/kubeadm-upgrade-apply-dryrun1\" \"$KUBEADM_UPGRADE_DRYRUN_DIR/x\"
-if [ -n \"${REFUSES-}\" ]; then echo 'preflight: no' >&2; exit 1; fi
+read -r answer && echo \"answered: $answer\"
+for word; do case $word in *.yaml) cat \"$word\" ;; esac; done
+mkdir -p \"$ROOT/etc/kubernetes/tmp/kubeadm-upgrade-dryrun1\" \"$ROOT/etc/kubernetes/tmp/kubeadm-kubelet-config2\" || echo 'no tmp'
+for file in etc/kubernetes/manifests/etcd.yaml etc/kubernetes/new var/lib/kubelet/config.yaml; do
+    if (echo changed >\"$ROOT/$file\") 2>/dev/null; then echo \"changed $file\"; fi
+done
+if [ -n \"${STAYS-}\" ]; then touch \"$ROOT/scratch/stays\"; exec sleep 60; fi
+if [ -n \"${REFUSES-}\" ]; then echo 'W1125 10:00:00.1 1 x.go:1] noise' >&2; echo 'preflight: no' >&2; exit 1; fi
 ";
 
 struct Node(tempfile::TempDir);
@@ -29,8 +36,9 @@ struct Node(tempfile::TempDir);
 impl Node {
     fn new() -> Self {
         let node = Self(tempfile::tempdir().unwrap());
-        fs::create_dir_all(node.path("etc/kubernetes")).unwrap();
-        fs::create_dir_all(node.path("scratch")).unwrap();
+        for folder in ["etc/kubernetes/manifests", "var/lib/kubelet", "scratch"] {
+            fs::create_dir_all(node.path(folder)).unwrap();
+        }
         fs::write(node.path("kubeadm"), KUBEADM).unwrap();
         node
     }
@@ -47,62 +55,98 @@ impl Node {
         names
     }
 
+    fn command(&self, args: &[&str], variable: &str) -> Command {
+        let root = self.0.path().display();
+        let text = format!("{MANAGER}{DIFF}");
+        let text = text.replace("/etc/kubernetes", &format!("{root}/etc/kubernetes"));
+        let text = text.replace("/var/lib/kubelet", &format!("{root}/var/lib/kubelet"));
+        let mut command = Command::new("unshare");
+        // Whoever runs this may mount in a world of his own.
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &text, "kup"]);
+        command.args(args).env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+        command.env("ROOT", self.0.path()).env("TMPDIR", self.path("scratch")).env(variable, "yes");
+        command
+    }
+
     /// Runs the program and returns its status and all that it says.
     fn run(&self, args: &[&str], variable: &str) -> (i32, String) {
-        let folder = self.path("etc/kubernetes").display().to_string();
-        let text = format!("{MANAGER}{}", DIFF.replace("/etc/kubernetes", &folder));
-        let mut command = Command::new("sh");
-        command.args(["-c", &text, "kup"]).args(args).env_clear().env("PATH", "/usr/bin:/bin");
-        command.env("ROOT", self.0.path()).env("TMPDIR", self.path("scratch")).env(variable, "yes");
-        let output = command.output().unwrap();
+        let output = self.command(args, variable).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap(), String::from_utf8(said).unwrap())
     }
+
+    /// Nothing is there that was not there before.
+    fn is_as_it_was(&self) {
+        let folders = ["etc/kubernetes", "etc/kubernetes/manifests", "var/lib/kubelet", "scratch"];
+        let there = folders.map(|folder| self.list(folder));
+        assert_eq!(there, [vec!["manifests".to_owned()], vec![], vec![], vec![]]);
+    }
 }
 
-const APPLY: [&str; 5] =
-    ["v1.30", "kubeadm=1.30.5-1.1", "apply", "v1.30.5", "--ignore-preflight-errors=x"];
+const APPLY: [&str; 7] =
+    ["v1.30", "kubeadm=1.30.5-1.1", "", "upgrade", "apply", "v1.30.5", "--patches=/p"];
 
 #[test]
-fn kubeadm_is_asked_in_a_folder_that_is_gone_afterwards() {
+fn kubeadm_is_asked_and_can_change_nothing() {
     let node = Node::new();
     let (status, said) = node.run(&APPLY, "NOTHING");
     let admin = node.path("etc/kubernetes/admin.conf").display().to_string();
     let told = format!(
-        "told: upgrade apply v1.30.5 --dry-run -y --kubeconfig {admin} --ignore-preflight-errors=x\n"
+        "told: upgrade apply v1.30.5 --patches=/p --dry-run --kubeconfig {admin}\nanswered: y\n"
     );
     assert_eq!((status, said), (0, told));
-    assert_eq!(
-        (node.list("etc/kubernetes/tmp"), node.list("scratch")),
-        (vec!["(none)".to_owned()], vec![])
-    );
+    node.is_as_it_was();
+}
+
+#[test]
+fn a_configuration_comes_as_a_file() {
+    let node = Node::new();
+    let args = ["v1.30", "kubeadm=1", "kind: UpgradeConfiguration", "upgrade", "apply", "v1.30.5"];
+    let (status, said) = node.run(&args, "NOTHING");
+    assert!(status == 0 && said.contains("/upgrade.yaml --dry-run "), "{status} {said}");
+    assert!(said.contains("\nkind: UpgradeConfiguration\n"), "{said}");
+    node.is_as_it_was();
 }
 
 #[test]
 fn what_others_have_left_stays() {
     let node = Node::new();
-    let theirs = "etc/kubernetes/tmp/kubeadm-upgrade-dryrun0";
-    fs::create_dir_all(node.path(theirs)).unwrap();
-    fs::create_dir_all(node.path("etc/kubernetes/tmp/kubeadm-backup-etcd-1")).unwrap();
+    let theirs = ["kubeadm-backup-etcd-1", "kubeadm-upgrade-dryrun0"];
+    for name in theirs {
+        fs::create_dir_all(node.path("etc/kubernetes/tmp").join(name)).unwrap();
+    }
     assert_eq!(node.run(&APPLY, "NOTHING").0, 0);
-    assert_eq!(
-        node.list("etc/kubernetes/tmp"),
-        ["kubeadm-backup-etcd-1", "kubeadm-upgrade-dryrun0"]
-    );
+    assert_eq!(node.list("etc/kubernetes/tmp"), theirs);
 }
 
 #[test]
 fn a_kubeadm_that_refuses_says_why_and_leaves_nothing() {
     let node = Node::new();
     let (status, said) = node.run(&APPLY, "REFUSES");
-    assert!(status == 1 && said.ends_with("preflight: no\n"), "{status} {said}");
+    assert!(status == 1 && said.ends_with("answered: y\npreflight: no\n"), "{status} {said}");
     let (status, said) = node.run(&APPLY, "UNREADABLE");
     assert!(status == 69 && said.contains("no such repository"), "{status} {said}");
-    for wrong in [&APPLY[..3], &["v1.30", "kubeadm=1", "plan", "v1.30.5"]] {
+    let plan = ["v1.30", "kubeadm=1", "", "upgrade", "plan", "v1.30.5"];
+    for wrong in [&APPLY[..5], &plan] {
         assert_eq!(node.run(wrong, "NOTHING").0, 64);
     }
-    assert_eq!(
-        (node.list("etc/kubernetes/tmp"), node.list("scratch")),
-        (vec!["(none)".to_owned()], vec![])
-    );
+    node.is_as_it_was();
+}
+
+#[test]
+fn an_interrupted_question_leaves_nothing() {
+    let node = Node::new();
+    let mut command = node.command(&APPLY, "STAYS");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begin = Instant::now();
+    while !node.path("scratch/stays").exists() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "kubeadm does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    fs::remove_file(node.path("scratch/stays")).unwrap();
+    assert_eq!(node.list("etc/kubernetes/tmp"), Vec::<String>::new(), "nobody else sees it");
+    let group = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &group]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    node.is_as_it_was();
 }

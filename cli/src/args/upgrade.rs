@@ -107,7 +107,7 @@ pub(crate) struct Plan {
     /// End with 0 when there is nothing to do, with 2 when there is, and with 1 for whatever goes wrong; a gate that blocks counts as that
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
-    /// Show every file and object that kubeadm will change in the first hop. Its new version is asked, in a throw-away folder on the control planes
+    /// Show every file and object that kubeadm will change in the first hop, as diffs; what is not known is said. The release's kubeadm is asked for a dry run on the control planes, from a throw-away folder
     #[arg(long)]
     pub(crate) diff: bool,
 }

@@ -35,7 +35,8 @@ pub(super) fn options(
     })
 }
 
-fn kubeadm(args: &KubeadmArgs) -> Result<KubeadmOptions, CliError> {
+/// Reads what is said to kubeadm.
+pub(super) fn kubeadm(args: &KubeadmArgs) -> Result<KubeadmOptions, CliError> {
     if let Some(folder) = args.patches.as_deref().filter(|folder| !folder.starts_with('/')) {
         let message = format!("--patches: `{folder}` is not an absolute path");
         return Err(CliError::unchanged(Exit::Usage, message).hint(

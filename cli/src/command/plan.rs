@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use kup_steps::difference::{self, Differences};
+use kup_steps::difference::{self, Asking, Differences};
 use kup_steps::version::Version;
 use serde::Serialize;
 
 use super::gates;
+use super::options::kubeadm;
 use super::upgrade::{Outcome, Planned, Wish, prepare};
 use crate::args::{Global, Plan};
 use crate::asked::blocked;
@@ -59,7 +60,7 @@ async fn show(
         Outcome::Equal(version) => return nothing(global, version),
     };
     let picture = planned.picture(session);
-    let picture = match differences(&planned, args).await {
+    let picture = match differences(&planned, args).await? {
         Some(differences) => picture.with(differences),
         None => picture,
     };
@@ -77,13 +78,15 @@ async fn show(
 }
 
 /// Asks what kubeadm will change, if that is wanted.
-async fn differences(planned: &Planned, args: &Plan) -> Option<Differences> {
-    let first = releases(&planned.plan).into_iter().next().filter(|_| args.diff)?;
-    let ignored = &args.upgrade.kubeadm.ignore_preflight_errors;
-    let flags =
-        (!ignored.is_empty()).then(|| format!("--ignore-preflight-errors={}", ignored.join(",")));
-    let flags: Vec<String> = flags.into_iter().collect();
-    Some(difference::differences(&planned.inventory, &planned.hosts, first, &flags).await)
+async fn differences(planned: &Planned, args: &Plan) -> Result<Option<Differences>, CliError> {
+    let Planned { connected, hosts, inventory, plan, .. } = planned;
+    let Some(to) = releases(plan).into_iter().next().filter(|_| args.diff) else {
+        return Ok(None);
+    };
+    let kubeadm = kubeadm(&args.upgrade.kubeadm)?;
+    let cluster = connected.cluster.as_ref();
+    let asking = Asking { cluster, hosts, plan, to, kubeadm: &kubeadm };
+    Ok(Some(difference::differences(inventory, &asking).await))
 }
 
 /// Saves the plan for `kup start --plan`.

@@ -22,11 +22,14 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use kup_core::event::ClusterIdentity;
+use serde_json::Value;
 
 pub use self::connect::ConnectError;
 use self::http::{Reply, escape};
 use self::objects::{read_config_map, read_node, read_pod, text};
-use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
+use crate::cluster::{
+    Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, ObjectName, Pod,
+};
 
 /// The annotation that names the run which cordoned a node.
 pub const CORDONED_BY: &str = "kup.dev/cordoned-by";
@@ -158,6 +161,10 @@ impl Cluster for KubeApi {
     async fn config_map(&self, name: &str) -> Result<Option<ConfigMap>, ClusterError> {
         let found = self.find(&write::reading(name), &write::config_map_path(name)).await?;
         Ok(found.as_ref().map(read_config_map))
+    }
+
+    async fn object(&self, name: &ObjectName) -> Result<Option<Value>, ClusterError> {
+        self.find(&format!("read {name}"), &objects::path(name)).await
     }
 
     async fn put_config_map(

@@ -1,84 +1,98 @@
-//! What kubeadm prints, old and new, read.
+//! What becomes of kubeadm's answers: all nodes of the hop, and a word for everything that is not known.
 
-use super::dry_run::{Object, as_far_as, parse, parse_diff, plain};
-use super::unified;
+use super::*;
+use crate::inventory::sample::{at, healthy};
 
-/// From kubeadm 1.20, shortened.
-const OLD: &str =
-    "[dryrun] Would perform action GET on resource \"configmaps\" in API group \"core/v1\"
-[dryrun] Resource name: \"kubeadm-config\"
-[dryrun] Returning faked GET response:
-\tapiVersion: v1
-\tdata:
-\t  ClusterConfiguration: |
-\t    kubernetesVersion: v1.19.16
-\tkind: ConfigMap
-\tmetadata:
-\t  name: kubeadm-config
-\t  namespace: kube-system
-\t  resourceVersion: \"207\"
-[upgrade/apply] Upgrading your Static Pod-hosted control plane to version \"v1.20.2\"...
-[dryrun] Would write file \"/etc/kubernetes/manifests/kube-scheduler.yaml\" with content:
-\tapiVersion: v1
-\tkind: Pod
-[upload-config] Storing the configuration used in ConfigMap
-[dryrun] Would perform action CREATE on resource \"configmaps\" in API group \"core/v1\"
-[dryrun] Attached object:
-\tapiVersion: v1
-\tdata:
-\t  ClusterConfiguration: |
-\t    kubernetesVersion: v1.20.2
-\tkind: ConfigMap
-\tmetadata:
-\t  creationTimestamp: null
-\t  name: kubeadm-config
-\t  namespace: kube-system
-[dryrun] Would perform action CREATE on resource \"secrets\" in API group \"core/v1\"
-[dryrun] Attached object:
-\tapiVersion: v1
-\tkind: Secret
-\tmetadata:
-\t  name: s
-[dryrun] Would perform action DELETE on resource \"deployments\" in API group \"apps/v1\"
-[dryrun] Resource name: \"kube-dns\"
-[dryrun] Finished dryrunning successfully!
-";
+const SCHEDULER: &str = "/etc/kubernetes/manifests/kube-scheduler.yaml";
 
-fn names(objects: &[Object]) -> Vec<&str> {
-    objects.iter().map(|object| object.name.as_str()).collect()
+fn run(files: &[(&str, &str)], kubelet: &str) -> DryRun {
+    let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+    let object = format!(
+        "[dryrun] Would perform action CREATE on resource \"configmaps\" in API group \"core/v1\"\n[dryrun] Attached object:\napiVersion: v1\ndata:\n  kubelet: |\n    {kubelet}\nkind: ConfigMap\nmetadata:\n  name: kubelet-config\n"
+    );
+    DryRun { files: files.collect(), ..parse(&object) }
+}
+
+fn of(found: &Differences) -> Vec<(String, &str)> {
+    found.changes.iter().map(|it| (it.nodes.join(" "), it.what.as_str())).collect()
+}
+
+fn untold(found: &Differences) -> Vec<(String, &str)> {
+    found.untold.iter().map(|it| (it.nodes.join(" "), it.what.as_str())).collect()
 }
 
 #[test]
-fn a_dry_run_is_read_whether_contents_have_tabs_or_not() {
-    for text in [OLD.to_owned(), OLD.replace('\t', "")] {
-        let run = parse(&text);
-        let path = "/etc/kubernetes/manifests/kube-scheduler.yaml";
-        assert_eq!(run.files, [(path.to_owned(), "apiVersion: v1\nkind: Pod\n".to_owned())]);
-        assert_eq!(names(&run.objects), ["ConfigMap kube-system/kubeadm-config"]);
-        assert_eq!(run.others, ["deletes kube-dns of deployments, where it is"]);
+fn equal_changes_of_several_nodes_are_told_once() {
+    let inventory = healthy(3, 0, "v1.35.6");
+    let mut found = Differences::default();
+    for node in &inventory.nodes {
+        let old = node.survey.manifests.get("kube-scheduler").unwrap();
+        let own = if node.node.name == "cp3" { "own: 1\n" } else { "" };
+        let run = run(&[(SCHEDULER, &format!("{old}{own}new: 1\n"))], "a: 1");
+        found.of_files(node, &run);
     }
+    assert_eq!(of(&found), [("cp1 cp2".to_owned(), SCHEDULER), ("cp3".to_owned(), SCHEDULER)]);
+    assert!(found.changes[0].diff.ends_with("+new: 1\n"), "{}", found.changes[0].diff);
 }
 
 #[test]
-fn of_an_object_is_shown_what_kubeadm_says_of_it() {
-    let run = parse(OLD);
-    let object = &run.objects[0];
-    let new = plain(&object.new);
-    let old = as_far_as(&plain(object.old.as_ref().unwrap()), &new);
-    let text = |value| serde_yaml_ng::to_string(value).unwrap();
-    let diff = unified(&text(&old), &text(&new));
-    let changed: Vec<&str> = diff.lines().filter(|line| line.starts_with(['+', '-'])).collect();
+fn a_file_that_may_have_keys_in_it_is_named_and_not_shown() {
+    let inventory = healthy(1, 0, "v1.35.6");
+    let mut found = Differences::default();
+    let keys = "/etc/kubernetes/admin.conf";
+    found.of_files(&inventory.nodes[0], &run(&[(keys, "client-key-data: hush")], "a: 1"));
+    let what = format!("{keys}: kubeadm writes it; kup does not show such files");
+    assert_eq!(untold(&found), [("cp1".to_owned(), what.as_str())]);
+    assert!(found.changes.is_empty());
+}
+
+#[test]
+fn workers_get_what_the_cluster_says() {
+    let mut inventory = healthy(1, 3, "v1.35.6");
+    for (name, text) in [("w1", "a: 1\n"), ("w2", "a: 1\n"), ("w3", "")] {
+        text.clone_into(&mut inventory.node_mut(name).survey.kubelet_config);
+    }
+    let workers: Vec<&NodeInventory> = inventory.nodes.iter().skip(1).collect();
+    let mut found = Differences::default();
+    let kubeadm = KubeadmOptions { patches: Some("/p".to_owned()), ..KubeadmOptions::default() };
+    found.of_workers(&workers, &run(&[], "a: 2"), &kubeadm);
+    assert_eq!(of(&found), [("w1 w2".to_owned(), KUBELET_CONFIG)]);
+    let unread = format!("{KUBELET_CONFIG}: what is there is not known");
+    let all = "w1 w2 w3".to_owned();
     assert_eq!(
-        changed,
-        ["-    kubernetesVersion: v1.19.16", "+    kubernetesVersion: v1.20.2"],
-        "{diff}"
+        untold(&found),
+        [
+            (all.clone(), "the kubelet's flags: kubeadm is asked on control planes only"),
+            (all, "what the patches in its /p change"),
+            ("w3".to_owned(), unread.as_str()),
+        ]
     );
 }
 
 #[test]
-fn files_and_hunks_of_upgrade_diff_are_read() {
-    let text = "[upgrade/diff] Reading\n--- /etc/a.yaml\n+++ new manifest\n@@ -1 +1 @@\n-a\n+b\n--- /etc/b.yaml\n+++ new manifest\n@@ -2 +2 @@\n-c\n+d\n";
-    let a = ("/etc/a.yaml".to_owned(), "@@ -1 +1 @@\n-a\n+b\n".to_owned());
-    let b = ("/etc/b.yaml".to_owned(), "@@ -2 +2 @@\n-c\n+d\n".to_owned());
-    assert_eq!(parse_diff(text), [a, b]);
+fn of_etcd_the_image_is_known_and_kubeadm_config_has_the_first_word() {
+    let mut inventory = healthy(1, 0, "v1.33.4");
+    let to = at("v1.34.1");
+    let image = |found: &Differences| {
+        let diff = found.changes.first().map(|change| change.diff.clone()).unwrap_or_default();
+        diff.lines().find_map(|it| it.strip_prefix("+    image: ")).unwrap_or_default().to_owned()
+    };
+    let mut found = Differences::default();
+    etcd::manifest(&mut found, &inventory.nodes[0], (&inventory, to));
+    let shipped = &crate::release::images(to).unwrap().etcd;
+    assert!(image(&found).ends_with(&format!("etcd:{shipped}")), "{found:?}");
+    assert_eq!(found.untold.len(), 1, "the rest of it");
+    inventory.edit("kubeadm-config", "ClusterConfiguration", |_| {
+        "etcd: {local: {imageTag: 3.6.99-0}}".to_owned()
+    });
+    let mut found = Differences::default();
+    etcd::manifest(&mut found, &inventory.nodes[0], (&inventory, to));
+    assert!(image(&found).ends_with("etcd:3.6.99-0"), "{found:?}");
+    // kubeadm never takes etcd back.
+    inventory.edit("kubeadm-config", "ClusterConfiguration", |_| {
+        "etcd: {local: {imageTag: 3.4.3-0}}".to_owned()
+    });
+    let mut found = Differences::default();
+    etcd::manifest(&mut found, &inventory.nodes[0], (&inventory, to));
+    assert!(found.changes.is_empty(), "{found:?}");
 }

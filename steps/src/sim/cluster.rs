@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kup_core::event::ClusterIdentity;
+use serde_json::Value;
 
 use super::access::Access;
 use super::agenda::Chore;
 use super::api::Api;
 use super::{Shared, SimError, pods, troubles};
-use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
+use crate::cluster::{
+    Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, ObjectName, Pod,
+};
 
 /// A simulated cluster as kup reaches it.
 pub(super) struct SimCluster {
@@ -125,6 +128,10 @@ impl Cluster for SimCluster {
                 resource_version: map.version.to_string(),
             })
         })
+    }
+
+    async fn object(&self, name: &ObjectName) -> Result<Option<Value>, ClusterError> {
+        self.ask(|world| super::objects::object(&world.api, &name.kind, &name.name))
     }
 
     async fn put_config_map(

@@ -165,13 +165,18 @@ pub(super) fn kubeconfig(endpoint: &str, user: &str, number: &str) -> String {
 
 /// Returns the kubelet's configuration that kubeadm renders at a version. The comment stands for the defaults that differ between minors.
 pub(super) fn kubelet_config(version: &Version) -> String {
+    let new = match version.minor {
+        0..=28 => "",
+        29..=31 => "imageMaximumGCAge: 0s\n",
+        _ => "imageMaximumGCAge: 0s\ncrashLoopBackOff: {}\n",
+    };
     format!(
         "# defaults of kubeadm {}\napiVersion: kubelet.config.k8s.io/v1beta1\n\
          authentication:\n  anonymous:\n    enabled: false\n  webhook:\n    cacheTTL: 0s\n    \
          enabled: true\n  x509:\n    clientCAFile: /etc/kubernetes/pki/ca.crt\n\
          cgroupDriver: systemd\nclusterDNS:\n- 10.96.0.10\nclusterDomain: cluster.local\n\
          kind: KubeletConfiguration\nrotateCertificates: true\n\
-         staticPodPath: /etc/kubernetes/manifests\n",
+         staticPodPath: /etc/kubernetes/manifests\n{new}",
         version.minor_name()
     )
 }

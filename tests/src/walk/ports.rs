@@ -9,9 +9,12 @@ use kup_core::activity::AttemptName;
 use kup_core::event::{ClusterIdentity, Entry};
 use kup_core::id::{Epoch, RunId};
 use kup_core::journal::{AppendError, Journal, NewEntry};
-use kup_steps::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
+use kup_steps::cluster::{
+    Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, ObjectName, Pod,
+};
 use kup_steps::host::{AttemptStatus, Host, HostError, Order, Owner, Reply};
 use kup_steps::script::Script;
+use serde_json::Value;
 
 use super::process::{Call, Cue, Moment, Process};
 
@@ -239,6 +242,10 @@ impl Cluster for WatchedCluster {
 
     async fn pod_exists(&self, pod: &Pod) -> Result<bool, ClusterError> {
         self.look(self.inner.pod_exists(pod)).await
+    }
+
+    async fn object(&self, name: &ObjectName) -> Result<Option<Value>, ClusterError> {
+        self.look(self.inner.object(name)).await
     }
 
     async fn config_map(&self, name: &str) -> Result<Option<ConfigMap>, ClusterError> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::CORDONED_BY;
-use crate::cluster::{ConfigMap, Node, Pod};
+use super::http::escape;
+use crate::cluster::{ConfigMap, Node, ObjectName, Pod};
 
 const CONTROL_PLANE_LABELS: [&str; 2] =
     ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
@@ -17,6 +18,17 @@ const BAD_CONDITIONS: [&str; 4] =
 /// Returns the text at a JSON pointer, empty where there is none.
 pub(super) fn text(object: &Value, pointer: &str) -> String {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Returns where an object is read. The kinds that kubeadm writes all have the plural that one expects.
+pub(super) fn path(object: &ObjectName) -> String {
+    let ObjectName { api_version, kind, namespace, name } = object;
+    let root = if api_version.contains('/') { "/apis" } else { "/api" };
+    let place = match namespace.as_str() {
+        "" => String::new(),
+        namespace => format!("/namespaces/{}", escape(namespace)),
+    };
+    format!("{root}/{api_version}{place}/{}s/{}", kind.to_lowercase(), escape(name))
 }
 
 /// Reads a Node.

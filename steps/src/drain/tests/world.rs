@@ -8,8 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kup_core::clock::{Clock, Timestamp};
 use kup_core::event::ClusterIdentity;
+use serde_json::Value;
 
-use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
+use crate::cluster::{
+    Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, ObjectName, Pod,
+};
 use crate::drain::{DrainError, DrainOptions, DrainReport, drain};
 
 const OPTIONS: DrainOptions =
@@ -193,6 +196,10 @@ impl Cluster for World {
     }
 
     async fn system_pods(&self) -> Result<Vec<Pod>, ClusterError> {
+        unreachable!()
+    }
+
+    async fn object(&self, _: &ObjectName) -> Result<Option<Value>, ClusterError> {
         unreachable!()
     }
 

@@ -2,7 +2,7 @@
 
 use kup_core::event::Verdict;
 use kup_core::plan::Plan;
-use kup_steps::difference::{Change, Differences};
+use kup_steps::difference::{Change, Differences, Untold};
 use kup_steps::gate;
 
 use super::super::before::{LeftOut, Reading};
@@ -115,7 +115,14 @@ fn differences() -> Differences {
         what: "ConfigMap kube-system/coredns".to_owned(),
         ..change.clone()
     };
-    let untold = vec!["static pods of cp3: it does not answer".to_owned()];
+    let untold = |nodes: &[&str], what: &str| Untold {
+        nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
+        what: what.to_owned(),
+    };
+    let untold = vec![
+        untold(&["cp3"], "kubeadm could not be asked: it does not answer"),
+        untold(&[], "Service kube-system/kube-dns: what is there cannot be read"),
+    ];
     Differences { to: "v1.33.9".to_owned(), changes: vec![change, of_all], untold }
 }
 

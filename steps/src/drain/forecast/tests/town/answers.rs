@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use kup_core::event::ClusterIdentity;
+use serde_json::Value;
 
 use super::{Owner, PACE, Town};
-use crate::cluster::{Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, Pod};
+use crate::cluster::{
+    Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, ObjectName, Pod,
+};
 
 impl Town {
     /// Returns why the pod is not evicted now.
@@ -102,6 +105,10 @@ impl Cluster for Town {
     }
 
     async fn system_pods(&self) -> Result<Vec<Pod>, ClusterError> {
+        unreachable!()
+    }
+
+    async fn object(&self, _: &ObjectName) -> Result<Option<Value>, ClusterError> {
         unreachable!()
     }
 
