@@ -5,10 +5,30 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::stub::{Stub, kubeconfig};
-use super::{ConnectError, KubeApi};
-use crate::cluster::{Cluster, ClusterError, Eviction, Pod};
+use super::{ConnectError, KubeApi, objects};
+use crate::cluster::{Cluster, ClusterError, Eviction, ObjectName, Pod};
 
 const BUDGET: &str = "The disruption budget web needs 2 healthy pods and has 2 currently";
+
+#[test]
+fn an_object_is_read_where_its_kind_is() {
+    let path = |api_version: &str, kind: &str, namespace: &str| {
+        let [api_version, kind, namespace, name] =
+            [api_version, kind, namespace, "x"].map(str::to_owned);
+        objects::path(&ObjectName { api_version, kind, namespace, name })
+    };
+    let found = [
+        path("v1", "ConfigMap", "kube-system"),
+        path("apps/v1", "DaemonSet", "kube-system"),
+        path("rbac.authorization.k8s.io/v1", "ClusterRole", ""),
+    ];
+    let wanted = [
+        "/api/v1/namespaces/kube-system/configmaps/x",
+        "/apis/apps/v1/namespaces/kube-system/daemonsets/x",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/x",
+    ];
+    assert_eq!(found, wanted);
+}
 
 #[tokio::test]
 async fn an_eviction_names_the_pod_by_uid_and_asks_for_the_grace_period() {
