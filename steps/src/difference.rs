@@ -154,7 +154,7 @@ impl Differences {
             match (component, old) {
                 (Some(_), Some(old)) => self.add(Some(node), path, unified(old, new)),
                 (Some(_), None) => {
-                    self.leave_out(node, &format!("{path}: what is there is not known"))
+                    self.leave_out(node, &format!("{path}: what is there is not known"));
                 }
                 (None, _) if path == KUBELET_CONFIG => self.of_kubelet(node, new),
                 (None, _) => self.leave_out(
@@ -220,7 +220,7 @@ impl Differences {
         match self.untold.iter_mut().find(|it| it.what == what && !it.nodes.is_empty()) {
             Some(same) => same.nodes.push(node.to_owned()),
             None => {
-                self.untold.push(Untold { nodes: vec![node.to_owned()], what: what.to_owned() })
+                self.untold.push(Untold { nodes: vec![node.to_owned()], what: what.to_owned() });
             }
         }
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::release;
+use crate::release::kubelet_config_map;
 use crate::version::Version;
 
 /// Returns an object of kube-system, `None` where there is none.
@@ -28,7 +29,7 @@ pub(super) fn written(api: &Api, version: &Version, skipped: &str) -> Vec<Value>
     let one = |key: &str, text: String| BTreeMap::from([(key.to_owned(), text)]);
     let cluster = api.config("kubeadm-config", "ClusterConfiguration").unwrap_or_default();
     let cluster = release::with_version(cluster, version);
-    let kubelet = release::kubelet_config_map(version);
+    let kubelet = kubelet_config_map(*version);
     let mut written = vec![
         config_map("kubeadm-config", &one("ClusterConfiguration", cluster)),
         config_map(&kubelet, &one("kubelet", release::kubelet_config(version))),
