@@ -72,6 +72,8 @@ pub struct Asking<'a> {
     pub to: Version,
     /// What is said to kubeadm.
     pub kubeadm: &'a KubeadmOptions,
+    /// The folder or address that plain programs come from.
+    pub programs_from: Option<String>,
 }
 
 /// Asks the kubeadm of a release what it will change.
@@ -132,7 +134,7 @@ impl Asking<'_> {
             return Err(format!("its repository does not offer kubeadm {}", self.to.bare()));
         }
         let host = self.hosts.get(&node.node.name).ok_or("the machine has no address")?;
-        let installer = Installer::new(node.facts.package_manager, None);
+        let installer = Installer::new(node.facts.package_manager, self.programs_from.clone());
         // The call that ends a hop: it has what the phases have, and says which addons are left alone.
         let call = self.kubeadm.call(Verb::Apply, Part::Closing, self.to);
         let script = installer.difference(("kubeadm", offered), self.to, &call);

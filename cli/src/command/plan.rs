@@ -85,7 +85,8 @@ async fn differences(planned: &Planned, args: &Plan) -> Result<Option<Difference
     };
     let kubeadm = kubeadm(&args.upgrade.kubeadm)?;
     let cluster = connected.cluster.as_ref();
-    let asking = Asking { cluster, hosts, plan, to, kubeadm: &kubeadm };
+    let programs_from = args.upgrade.reach.programs_from.clone();
+    let asking = Asking { cluster, hosts, plan, to, kubeadm: &kubeadm, programs_from };
     Ok(Some(difference::differences(inventory, &asking).await))
 }
 
