@@ -7,7 +7,7 @@ use kup_steps::cluster::survey::{
 };
 use kup_steps::sim::Appearance;
 
-use super::{Answer, Breakage, Mended};
+use super::{Answer, Breakage, Mended, On};
 
 const fn broken(
     (code, what): (&'static str, &'static str),
@@ -15,7 +15,7 @@ const fn broken(
     (answer, evidence): (Answer, &'static str),
     mended: Mended,
 ) -> Breakage {
-    Breakage { code, what, breaks, says: &[], answer, evidence, mended }
+    Breakage { code, what, on: On::USUAL, breaks, says: &[], answer, evidence, mended }
 }
 
 /// All of them.
@@ -24,8 +24,8 @@ pub const ALL: [Breakage; 16] = [
         ("K115", "somebody asks for an API that 1.36 removes"),
         removed_api,
         (Answer::Warns, "widgets of example.k8s.io/v1beta1"),
-        Mended::By(
-            "upgrade whoever asks, then restart the API servers: they count since their start",
+        Mended::Once(
+            "whoever asks has been upgraded, and the API servers restarted: they count since their start",
         ),
     ),
     broken(
@@ -58,7 +58,7 @@ pub const ALL: [Breakage; 16] = [
         ("K124", "a budget has no pod to spare now"),
         |seen| budget(seen, (1, 1)),
         (Answer::Warns, "until more are ready"),
-        Mended::By("kubectl -n shop rollout status statefulset/db"),
+        Mended::Once("the pods of shop/db are ready"),
     ),
     broken(
         ("K124", "budgets cannot be read"),
@@ -82,7 +82,7 @@ pub const ALL: [Breakage; 16] = [
         ("K126", "the DaemonSet of pods is gone"),
         |seen| workloads(seen).retain(|it| it.kind != "DaemonSet"),
         (Answer::Blocks, "DaemonSet kube-proxy, which is gone"),
-        Mended::By("kubectl -n kube-system delete pod kube-proxy-w1"),
+        Mended::By("kubeadm init phase addon kube-proxy"),
     ),
     broken(
         ("K127", "a pod has an emptyDir volume"),
@@ -100,7 +100,7 @@ pub const ALL: [Breakage; 16] = [
         ("K128", "a pod has its volume on its node"),
         local_volume,
         (Answer::Warns, "is away until w1 is back"),
-        Mended::By("kubectl -n shop delete pvc data"),
+        Mended::Once("its volume is where every node reaches it"),
     ),
     broken(
         ("K128", "no other node takes the pods of a node"),
@@ -117,6 +117,7 @@ pub const ALL: [Breakage; 16] = [
     Breakage {
         code: "K134",
         what: "something is to be done by hand first",
+        on: On::USUAL,
         breaks: |_| (),
         says: &[("manual", "upgrade Calico to 3.32")],
         answer: Answer::Blocks,
