@@ -5,6 +5,7 @@ use kup_steps::sim::Appearance;
 
 mod asking;
 pub mod control_plane;
+pub mod etcd;
 pub mod machines;
 mod page;
 pub mod settings;
@@ -72,6 +73,7 @@ pub enum Mended {
 pub fn all() -> Vec<&'static Breakage> {
     let families = [
         control_plane::ALL.as_slice(),
+        etcd::ALL.as_slice(),
         machines::ALL.as_slice(),
         settings::ALL.as_slice(),
         workloads::ALL.as_slice(),

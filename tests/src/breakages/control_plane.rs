@@ -1,7 +1,6 @@
-//! Breakages of versions, control planes and etcd.
+//! Breakages of versions and control planes.
 
 use kup_steps::facts::PairState;
-use kup_steps::facts::etcd::{EtcdKind, EtcdMember};
 use kup_steps::sim::{Appearance, MachineAppearance};
 
 use super::{Answer, Breakage, Mended, On};
@@ -18,7 +17,7 @@ pub(super) const fn broken(
 const USUAL: On = On::USUAL;
 
 /// All of them.
-pub const ALL: [Breakage; 27] = [
+pub const ALL: [Breakage; 22] = [
     broken(
         ("K101", "a machine does not answer", USUAL),
         stranger,
@@ -116,16 +115,31 @@ pub const ALL: [Breakage; 27] = [
         ("K104", "a manifest is gone, and kubeadm has left no copy", USUAL),
         |seen| lose(seen, "cp3", "kube-scheduler"),
         (Answer::Blocks, "cp3 has no manifest of kube-scheduler"),
-        Mended::By("kubeadm init phase control-plane scheduler"),
+        Mended::By("kubeadm init phase control-plane scheduler --config cluster.yaml"),
     ),
     broken(
         ("K104", "a manifest is gone, and kubeadm has left a copy", USUAL),
         |seen| {
             lose(seen, "cp3", "kube-scheduler");
-            let copies = "kubeadm-backup-manifests-2026-11-25-10-04-15".to_owned();
-            machine(seen, "cp3").survey.kubeadm_leftovers.push(copies);
+            copies(seen, "cp3");
         },
         (Answer::Warns, "cp3 has no manifest of kube-scheduler"),
+        Mended::By("kup start v1.36.2"),
+    ),
+    broken(
+        ("K104", "etcd's manifest is gone, and kubeadm has left no copy", USUAL),
+        |seen| lose(seen, "cp3", "etcd"),
+        (Answer::Blocks, "cp3 has no manifest of etcd"),
+        Mended::By("kubeadm init phase etcd local --config cluster.yaml"),
+    ),
+    broken(
+        ("K104", "etcd's manifest is gone, and kubeadm has left a copy", USUAL),
+        |seen| {
+            lose(seen, "cp3", "etcd");
+            copies(seen, "cp3");
+            machine(seen, "cp3").survey.api_server.as_mut().unwrap().unready = "etcd".to_owned();
+        },
+        (Answer::Warns, "the API server of cp3 is away with its etcd"),
         Mended::By("kup start v1.36.2"),
     ),
     broken(
@@ -144,55 +158,6 @@ pub const ALL: [Breakage; 27] = [
         Mended::By("kubeadm certs renew all"),
     ),
     broken(
-        ("K105", "a member of etcd is away", USUAL),
-        |seen| member(seen, 1).status = Err("connection refused".to_owned()),
-        (Answer::Blocks, "member cp2 does not answer"),
-        Mended::By("mv /root/etcd.yaml /etc/kubernetes/manifests/"),
-    ),
-    broken(
-        ("K105", "a member was added and never started", USUAL),
-        |seen| member(seen, 2).name.clear(),
-        (Answer::Blocks, "was added and never started"),
-        Mended::By("etcdctl member remove ID"),
-    ),
-    broken(
-        ("K105", "etcd is full", USUAL),
-        |seen| seen.etcd.as_mut().unwrap().alarms.push("NOSPACE on cp1".to_owned()),
-        (Answer::Blocks, "NOSPACE on cp1"),
-        Mended::By("etcdctl compact REVISION && etcdctl defrag --cluster && etcdctl alarm disarm"),
-    ),
-    broken(
-        ("K105", "etcd is almost full", USUAL),
-        |seen| member(seen, 0).status.as_mut().unwrap().db_size = 1800 << 20,
-        (Answer::Blocks, "fills 87 % of its quota"),
-        Mended::By("etcdctl defrag --cluster"),
-    ),
-    broken(
-        ("K105", "nobody can ask etcd", USUAL),
-        |seen| seen.etcd = Err("no certificate".to_owned()),
-        (Answer::Warns, "no certificate"),
-        Mended::By("kubeadm certs renew apiserver-etcd-client"),
-    ),
-    broken(
-        ("K106", "an external etcd is too old", USUAL),
-        |seen| etcd_at(seen, EtcdKind::External, "3.5.21"),
-        (Answer::Blocks, "external etcd is at 3.5.21"),
-        Mended::Once("etcd has been upgraded, one member at a time"),
-    ),
-    Breakage {
-        says: &[("etcd-patch", "no")],
-        ..broken(
-            (
-                "K106",
-                "etcd is older than the next minor asks for, and the plan does not patch it",
-                PATCHED,
-            ),
-            |seen| etcd_at(seen, EtcdKind::Stacked, "3.5.24"),
-            (Answer::Blocks, "etcd is at 3.5.24 before v1.34"),
-            Mended::With("--etcd-image-tag 3.5.26-0", ("etcd-patch", "yes")),
-        )
-    },
-    broken(
         ("K133", "an upgrade to the target stopped after the first control plane", USUAL),
         |seen| {
             for component in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
@@ -210,9 +175,6 @@ pub const ALL: [Breakage; 27] = [
     ),
 ];
 
-/// The way into the minor before which etcd must be patched.
-const PATCHED: On = On { cluster: "sim:3x2@v1.33.13", hops: &["v1.34.9"] };
-
 pub(super) fn machine<'a>(seen: &'a mut Appearance, name: &str) -> &'a mut MachineAppearance {
     seen.machines.get_mut(name).unwrap()
 }
@@ -228,14 +190,20 @@ fn kubelet(seen: &mut Appearance, node: &str, version: &str) {
     seen.nodes.get_mut(node).unwrap().kubelet_version = version.to_owned();
 }
 
-fn image(seen: &mut Appearance, node: &str, component: &str, tag: &str) {
+pub(super) fn image(seen: &mut Appearance, node: &str, component: &str, tag: &str) {
     let manifests = &mut machine(seen, node).control_plane.manifests;
     let manifest = manifests.get_mut(component).unwrap().as_mut().unwrap();
     manifest.image = Some(format!("registry.k8s.io/{component}:{tag}"));
 }
 
-fn lose(seen: &mut Appearance, node: &str, component: &str) {
+pub(super) fn lose(seen: &mut Appearance, node: &str, component: &str) {
     machine(seen, node).control_plane.manifests.insert(component.to_owned(), None);
+}
+
+/// What kubeadm leaves of every upgrade.
+pub(super) fn copies(seen: &mut Appearance, node: &str) {
+    let copies = "kubeadm-backup-manifests-2026-11-25-10-04-15".to_owned();
+    machine(seen, node).survey.kubeadm_leftovers.push(copies);
 }
 
 fn package(seen: &mut Appearance, node: &str, name: &str, version: &str) {
@@ -247,16 +215,4 @@ fn old_proxy(seen: &mut Appearance) {
     let workloads = seen.survey.workloads.as_mut().unwrap().iter_mut();
     let set = { workloads }.find(|it| it.kind == "DaemonSet" && it.name == "kube-proxy").unwrap();
     set.images = vec!["registry.k8s.io/kube-proxy:v1.31.0".to_owned()];
-}
-
-fn member(seen: &mut Appearance, index: usize) -> &mut EtcdMember {
-    &mut seen.etcd.as_mut().unwrap().members[index]
-}
-
-fn etcd_at(seen: &mut Appearance, kind: EtcdKind, version: &str) {
-    let etcd = seen.etcd.as_mut().unwrap();
-    etcd.kind = kind;
-    for member in &mut etcd.members {
-        member.status.as_mut().unwrap().version = version.to_owned();
-    }
 }
