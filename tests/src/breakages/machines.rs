@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kup_steps::cluster::survey::Kured;
 use kup_steps::facts::KubeletFlag;
 use kup_steps::sim::Appearance;
 
@@ -177,15 +178,17 @@ pub const ALL: [Breakage; 24] = [
         Mended::By("systemctl stop unattended-upgrades.service"),
     ),
     broken(
-        ("K121", "another kup is at work", USUAL),
-        |seen| lease(seen, "kup", "anna@desk"),
-        (Answer::Blocks, "another kup is at work: anna@desk"),
-        Mended::By("kup stop"),
+        ("K121", "kured is there", USUAL),
+        |seen| kured(seen, &[]),
+        (Answer::Warns, "kured (kube-system) may reboot nodes"),
+        Mended::By(
+            "kubectl -n kube-system annotate daemonset kured weave.works/kured-node-lock='{\"nodeID\":\"manual\"}'",
+        ),
     ),
     broken(
         ("K121", "kured reboots a node", USUAL),
-        |seen| lease(seen, "kured", "w2"),
-        (Answer::Blocks, "kured reboots w2"),
+        |seen| kured(seen, &["w2"]),
+        (Answer::Blocks, "kured (kube-system) reboots w2"),
         Mended::Once("w2 is back, and kured has given its lock away"),
     ),
     broken(
@@ -207,9 +210,7 @@ fn room(seen: &mut Appearance, node: &str, path: &str, mib: u64) {
     machine(seen, node).facts.free_kib.insert(path.to_owned(), mib << 10);
 }
 
-fn lease(seen: &mut Appearance, name: &str, holder: &str) {
-    let leases = seen.survey.leases.as_mut().unwrap();
-    let mut lease = leases[0].clone();
-    (lease.name, lease.holder) = (name.to_owned(), holder.to_owned());
-    leases.push(lease);
+fn kured(seen: &mut Appearance, holders: &[&str]) {
+    let holders = holders.iter().map(|it| (*it).to_owned()).collect();
+    seen.survey.kured = Ok(vec![Kured { namespace: "kube-system".to_owned(), holders }]);
 }
