@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kup_core::event::Verdict;
-use kup_tests::breakages::{Answer, Mended, all, operators, render, rows};
+use kup_tests::breakages::{Answer, Mended, PLANNED_BEFORE, all, operators, render, rows};
 
 #[tokio::test]
 async fn every_gate_is_broken_and_mended_and_the_page_shows_it() {
@@ -27,6 +27,9 @@ async fn every_gate_is_broken_and_mended_and_the_page_shows_it() {
         };
         assert!(is_mended, "{} {}: {:?}", breakage.code, breakage.what, row.mended);
     }
+    let unplanned = rows.iter().filter(|row| row.what.ends_with(PLANNED_BEFORE));
+    let unplanned: Vec<&str> = unplanned.map(|row| row.code).collect();
+    assert_eq!(unplanned, ["K102"], "gates that `kup plan` does not come to ask");
     let speaks = |code: &str| rows.iter().any(|row| row.code == code);
     let mute: Vec<&str> =
         kup_steps::gate::about().map(|it| it.code).filter(|it| !speaks(it)).collect();

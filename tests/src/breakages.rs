@@ -12,7 +12,7 @@ pub mod settings;
 pub mod workloads;
 
 pub use asking::{Told, Town, ask};
-pub use page::{operators, render, rows};
+pub use page::{PLANNED_BEFORE, operators, render, rows};
 
 /// Something that stands in the way, and what takes it away.
 pub struct Breakage {

@@ -118,9 +118,10 @@ pub const ALL: [Breakage; 24] = [
         ("K118", "a mirror lags behind", USUAL),
         |seen| {
             let minor = machine(seen, "w1").offers.minors.get_mut("v1.36").unwrap();
-            minor.packages = BTreeMap::new();
+            let versions = minor.packages.values_mut();
+            versions.for_each(|versions| versions.retain(|it| it.starts_with("1.36.1-")));
         },
-        (Answer::Blocks, "w1"),
+        (Answer::Blocks, "kubeadm, kubelet, kubectl 1.36.2, but 1.36.1"),
         Mended::By("apt-get update"),
     ),
     broken(

@@ -21,6 +21,9 @@ can be planned for such a cluster, the gate was asked about a plan that was made
 
 ";
 
+/// What a row's breakage ends with where nothing can be planned for such a cluster.
+pub const PLANNED_BEFORE: &str = " *(planned before)*";
+
 /// Gates that never stand in the way: they only tell.
 const ONLY_TELL: [&str; 1] = ["K135"];
 
@@ -69,7 +72,7 @@ async fn row(town: &Town, breakage: &Breakage) -> Row {
             mended
         }
     };
-    let asked = if broken.is_planned_now { "" } else { " (planned before)" };
+    let asked = if broken.is_planned_now { "" } else { PLANNED_BEFORE };
     let On { cluster, hops } = breakage.on;
     let way = match breakage.on == On::USUAL {
         true => String::new(),
