@@ -196,8 +196,9 @@ pub struct Webhook {
     pub covers_kube_system: bool,
     /// The service that it is: namespace and name; `None` for a URL.
     pub service: Option<(String, String)>,
-    /// Whether that service has a ready endpoint; `None` for a URL or where nobody could tell.
-    pub is_served: Option<bool>,
+    /// The nodes on which that service has ready endpoints, none where it has none; `None` for a URL or where nobody could tell. An endpoint
+    /// that is on no node has an empty name.
+    pub served_from: Option<Vec<String>>,
     /// `timeoutSeconds`.
     pub timeout_seconds: i64,
     /// Whether it matches also other versions of what its rules name (`matchPolicy: Equivalent`, the default).

@@ -19,7 +19,7 @@ const fn broken(
 }
 
 /// All of them.
-pub const ALL: [Breakage; 16] = [
+pub const ALL: [Breakage; 17] = [
     broken(
         ("K115", "somebody asks for an API that 1.36 removes"),
         removed_api,
@@ -38,15 +38,21 @@ pub const ALL: [Breakage; 16] = [
     ),
     broken(
         ("K117", "a webhook that every pod must pass has no endpoint"),
-        |seen| webhook(seen, Some(false), 10),
+        |seen| webhook(seen, &[], 10),
         (Answer::Blocks, "service policy/policy has no ready endpoint"),
         Mended::By("kubectl -n policy rollout restart deployment/policy"),
     ),
     broken(
         ("K117", "a webhook may take half a minute over every pod"),
-        |seen| webhook(seen, Some(true), 30),
+        |seen| webhook(seen, &["w1", "w2"], 30),
         (Answer::Warns, "30 s"),
         Mended::By("kubectl edit validatingwebhookconfiguration policy"),
+    ),
+    broken(
+        ("K117", "a webhook that every pod must pass runs on one node"),
+        |seen| webhook(seen, &["w1"], 10),
+        (Answer::Warns, "policy/policy from w1 alone"),
+        Mended::By("kubectl -n policy scale deployment/policy --replicas=2"),
     ),
     broken(
         ("K124", "a budget needs all its pods"),
@@ -160,7 +166,7 @@ fn stored_version(seen: &mut Appearance) {
     }]);
 }
 
-fn webhook(seen: &mut Appearance, is_served: Option<bool>, timeout_seconds: i64) {
+fn webhook(seen: &mut Appearance, nodes: &[&str], timeout_seconds: i64) {
     seen.survey.webhooks = Ok(vec![Webhook {
         kind: "ValidatingWebhookConfiguration".to_owned(),
         configuration: "policy".to_owned(),
@@ -169,7 +175,7 @@ fn webhook(seen: &mut Appearance, is_served: Option<bool>, timeout_seconds: i64)
         covers_pods: true,
         covers_kube_system: true,
         service: Some(("policy".to_owned(), "policy".to_owned())),
-        is_served,
+        served_from: Some(nodes.iter().map(|it| (*it).to_owned()).collect()),
         timeout_seconds,
         matches_equivalent: true,
     }]);
