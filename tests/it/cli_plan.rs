@@ -1,6 +1,6 @@
 //! Plans as operators read, save and do them, and what they say to gates that stand in the way.
 
-use kup_steps::sim::{Appearance, SimWorld};
+use kup_steps::sim::SimWorld;
 use serde_json::{Value, json};
 
 use crate::cli_program::{Home, Ran, wall_clock};
@@ -43,24 +43,6 @@ fn what_blocks_is_shown_with_its_code_and_remedy() {
         &format!("plan v1.36.2 {SIM} {BLOCKED} --manual-done x"),
         (2, "begins with `x`"),
     );
-}
-
-#[test]
-fn a_release_that_one_node_is_not_offered_is_planned_and_a_gate_names_the_node() {
-    let home = Home::new();
-    home.must(&format!("plan v1.36.2 {SIM}"));
-    let lag = |seen: &mut Appearance| {
-        let offers = &mut seen.machines.get_mut("w1").unwrap().offers;
-        let packages = &mut offers.minors.get_mut("v1.36").unwrap().packages;
-        packages.values_mut().for_each(|versions| versions.retain(|it| it.starts_with("1.36.1-")));
-    };
-    SimWorld::open(&home.path("sim"), wall_clock()).unwrap().disturb(lag).unwrap();
-    let ran = refuses(&home, &format!("plan v1.36.2 {SIM}"), (4, "blocked by K118"));
-    let told = "does not offer kubeadm, kubelet, kubectl 1.36.2, but 1.36.1";
-    assert!(ran.stdout.contains("w1: ") && ran.stdout.contains(told), "{}", ran.stdout);
-    // What all are offered needs no gate.
-    let text = home.must(&format!("plan 1.36 {SIM}"));
-    assert!(text.contains("v1.36.1"), "{text}");
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use kup_core::event::Verdict;
+use kup_steps::sim::{Appearance, SimWorld};
 use kup_tests::breakages::{Answer, Mended, PLANNED_BEFORE, all, operators, render, rows};
+
+use crate::cli_program::{Home, wall_clock};
 
 #[tokio::test]
 async fn every_gate_is_broken_and_mended_and_the_page_shows_it() {
@@ -38,4 +41,24 @@ async fn every_gate_is_broken_and_mended_and_the_page_shows_it() {
     let page = std::fs::read_to_string(page).unwrap_or_default();
     let made = render(kup_steps::gate::about(), &rows);
     assert_eq!(page, made, "write it anew: cargo run -p kup-tests --bin gates-page");
+}
+
+#[test]
+fn a_release_that_one_node_is_not_offered_is_planned_and_a_gate_names_the_node() {
+    let home = Home::new();
+    let sim = "--cluster sim:1x1@v1.35.6 --sim-dir sim";
+    home.must(&format!("plan v1.36.2 {sim}"));
+    let lag = |seen: &mut Appearance| {
+        let offers = &mut seen.machines.get_mut("w1").unwrap().offers;
+        let packages = &mut offers.minors.get_mut("v1.36").unwrap().packages;
+        packages.values_mut().for_each(|versions| versions.retain(|it| it.starts_with("1.36.1-")));
+    };
+    SimWorld::open(&home.path("sim"), wall_clock()).unwrap().disturb(lag).unwrap();
+    let ran = home.run(&format!("plan v1.36.2 {sim}"));
+    assert!(ran.code == Some(4) && ran.stderr.contains("blocked by K118"), "{}", ran.stderr);
+    let told = "does not offer kubeadm, kubelet, kubectl 1.36.2, but 1.36.1";
+    assert!(ran.stdout.contains("w1: ") && ran.stdout.contains(told), "{}", ran.stdout);
+    // What all are offered needs no gate.
+    let text = home.must(&format!("plan 1.36 {sim}"));
+    assert!(text.contains("v1.36.1"), "{text}");
 }
