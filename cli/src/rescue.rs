@@ -29,16 +29,11 @@ pub(crate) async fn explain(error: CliError, connected: &Connected) -> CliError 
 fn with_missing(error: CliError, address: &str, state: &ControlPlaneState) -> CliError {
     let components = ["kube-apiserver", "etcd"];
     let gone = components.into_iter().filter(|it| state.manifests.get(*it) == Some(&None));
-    let gone: Vec<&str> = gone.filter(|it| *it != "etcd" || is_stacked(state)).collect();
+    let gone: Vec<&str> = gone.filter(|it| *it != "etcd" || state.has_etcd()).collect();
     let Some(component) = gone.first() else { return error };
     error.cause(format!("{address} has no manifest of {}: an interrupted `kubeadm upgrade` moves it away first", gone.join(" and "))).hint(format!(
         "on {address}, put kubeadm's newest copy back, then try again: `f=$(ls -d /etc/kubernetes/tmp/kubeadm-backup-manifests-*/{component}.yaml | tail -n 1); cp -p \"$f\" /etc/kubernetes/manifests/.{component}.yaml && mv /etc/kubernetes/manifests/.{component}.yaml /etc/kubernetes/manifests/{component}.yaml`"
     ))
-}
-
-/// etcd's own key pair is there only where etcd is.
-fn is_stacked(state: &ControlPlaneState) -> bool {
-    state.pairs.keys().any(|pair| pair.ends_with("/etcd/server"))
 }
 
 /// Returns the machine in `https://10.0.0.1:6443`.

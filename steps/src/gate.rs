@@ -36,6 +36,7 @@ mod local_data;
 mod manual_steps;
 mod node_runtime;
 mod nodes;
+mod operator;
 mod other_upgrade;
 mod package_manager;
 mod packages_offered;
@@ -54,6 +55,7 @@ mod webhooks;
 
 pub(crate) use cluster_configuration::ClusterConfiguration;
 use findings::some;
+pub use operator::{OF_THE_OPERATOR, Unfinished, journal_room, no_unfinished_run};
 pub use skew::most_behind;
 
 /// What is known of a gate before it is asked.
@@ -176,26 +178,6 @@ const ALL: [(About, Answer); 34] = [
     (manual_steps::ABOUT, manual_steps::check),
     (release_notes::ABOUT, release_notes::check),
     (kubeadm_config::ABOUT, kubeadm_config::check),
-];
-
-/// The gates that only the command line can answer: it knows its own state directory.
-pub const OF_THE_OPERATOR: [About; 2] = [
-    About {
-        code: "K190",
-        name: "journal-room",
-        question: "Has the state directory room for the journal and the backups?",
-        why: "kup stops as soon as it cannot write its journal.",
-        remedy: "make room, or name another folder with --state-dir",
-        overruling: Overruling::Allowed,
-    },
-    About {
-        code: "K191",
-        name: "no-unfinished-run",
-        question: "Is any other run of this cluster unfinished, here or on another machine?",
-        why: "Two runs on one cluster would undo each other's work; nodes refuse the second one.",
-        remedy: "`kup resume RUN`, `kup rollback RUN` or `kup abandon RUN --reason TEXT`; for a run of a machine that is gone: `--take-over RUN`",
-        overruling: Overruling::Never,
-    },
 ];
 
 /// Goes through the gates that are answered from an inventory.

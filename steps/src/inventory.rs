@@ -97,6 +97,13 @@ pub struct NodeInventory {
 }
 
 impl NodeInventory {
+    /// Whether kubeadm has left copies of manifests on the machine, which it takes before it replaces any.
+    #[must_use]
+    pub fn has_copies(&self) -> bool {
+        let mut left = self.survey.kubeadm_leftovers.iter();
+        left.any(|it| it.starts_with("kubeadm-backup-manifests-"))
+    }
+
     /// Returns what tells this machine from every other.
     #[must_use]
     pub fn identity(&self) -> MachineIdentity {

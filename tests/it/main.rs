@@ -7,7 +7,6 @@
     reason = "a suite says by panicking what is wrong"
 )]
 
-mod breakages;
 mod cli;
 mod cli_plan;
 mod cli_program;
@@ -17,6 +16,7 @@ mod doctor;
 mod forecast;
 mod frame_kills;
 mod fuzz;
+mod gates_page;
 mod host_contract;
 mod inventory;
 mod kill;

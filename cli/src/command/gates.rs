@@ -10,7 +10,7 @@ use kup_core::catalog::Catalog;
 use kup_core::event::Verdict;
 use kup_core::gate::Gate;
 use kup_core::plan::Plan;
-use kup_steps::gate::{self, About, Overruling};
+use kup_steps::gate::{self, About, Overruling, Unfinished, journal_room, no_unfinished_run};
 use kup_steps::inventory::Inventory;
 use kup_steps::world::IsOver;
 use kup_store::RunSummary;
@@ -19,9 +19,6 @@ use crate::asked::Asked;
 use crate::error::{CliError, Exit};
 use crate::output::tell;
 use crate::wiring::Session;
-
-/// What journal and backups of a run may need.
-const JOURNAL_MIB: u64 = 256;
 
 /// Asks every gate of a plan and returns the answers as events.
 pub(crate) async fn ask_all(
@@ -114,17 +111,7 @@ impl Gate for JournalRoom {
         let seen = seen
             .map_err(|e| ActivityError::permanent(format!("cannot look at {shown}")).because(&e))?;
         let free = seen.f_bavail.saturating_mul(seen.f_frsize) / (1024 * 1024);
-        Ok(if free >= JOURNAL_MIB {
-            Verdict::Pass { evidence: format!("{shown} has {free} MiB free") }
-        } else {
-            let evidence = format!(
-                "{shown} has {free} MiB free, {JOURNAL_MIB} MiB are needed for journal and backups"
-            );
-            Verdict::Block {
-                evidence,
-                remedy: "make room, or name another folder with --state-dir".to_owned(),
-            }
-        })
+        Ok(journal_room(&shown.to_string(), free))
     }
 }
 
@@ -145,31 +132,19 @@ impl Gate for NoUnfinishedRun {
     }
 
     async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
-        if let Some(run) = self.unfinished.first() {
-            let evidence = format!(
-                "run {} of this cluster, to {}, is not finished: it is {}",
-                run.run, run.to, run.status
-            );
-            let remedy = format!(
-                "`kup resume {0}`, `kup rollback {0}` or `kup abandon {0} --reason TEXT`",
-                run.run
-            );
-            return Ok(Verdict::Block { evidence, remedy });
-        }
-        let foreign = self.owners.iter().find_map(|(node, owner)| {
-            let run = kup_steps::host::run_of_owner(owner)?;
-            (!(self.is_over)(run)).then_some((node, run, owner))
+        let here = self.unfinished.first().map(|run| Unfinished::Here {
+            run: run.run.to_string(),
+            to: run.to.to_string(),
+            status: run.status.to_string(),
         });
-        Ok(match foreign {
-            None => Verdict::Pass {
-                evidence: "no unfinished run is known here or on the nodes".to_owned(),
-            },
-            Some((node, run, owner)) => Verdict::Block {
-                evidence: format!("{node} belongs to run {run} of another machine: {owner}"),
-                remedy: format!(
-                    "finish it where it was started; if that is not possible any more, say `--take-over {run}`"
-                ),
-            },
-        })
+        let elsewhere = || {
+            self.owners.iter().find_map(|(node, owner)| {
+                let run = kup_steps::host::run_of_owner(owner)?;
+                let (node, owner) = (node.clone(), owner.clone());
+                let foreign = Unfinished::Elsewhere { run: run.to_string(), node, owner };
+                (!(self.is_over)(run)).then_some(foreign)
+            })
+        };
+        Ok(no_unfinished_run(here.or_else(elsewhere).as_ref()))
     }
 }

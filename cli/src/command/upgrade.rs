@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kup_core::plan::Plan;
-use kup_steps::facts::Offers;
 use kup_steps::gate::About;
 use kup_steps::inventory::{self, Inventory, collect};
 use kup_steps::planner::{PlanProblem, Target, plan};
@@ -82,9 +81,9 @@ pub(crate) async fn prepare(
         look(session, connected, target.minors(from), wish.upgrade.reach.programs_from.clone())
             .await?;
     let nodes = &reached.inventory.nodes;
-    let offers = Offers::of_all(nodes.iter().map(|node| &node.offers));
     let n_workers = nodes.iter().filter(|node| !node.node.control_plane).count();
-    let options = options(wish.upgrade, target.hops(from, &offers)?, n_workers)?;
+    let hops = target.hops_of(from, nodes.iter().map(|node| &node.offers))?;
+    let options = options(wish.upgrade, hops, n_workers)?;
     let plan = match plan(&reached.inventory, &options) {
         Err(PlanProblem::Equal(version)) => return Ok(Outcome::Equal(version)),
         plan => by_hand.tell(plan?),

@@ -224,7 +224,7 @@ fn api(inventory: &Inventory) -> String {
         ("custom resources", counted(&survey.custom_resources)),
         ("deprecated APIs asked for", counted(&survey.deprecated_requests)),
         ("objects applied in an API that goes", counted(&survey.last_applied)),
-        ("leases", counted(&survey.leases)),
+        ("kured", counted(&survey.kured)),
         ("API services", counted(&survey.api_services)),
         ("kubeadm's ConfigMaps", counted(&maps.map_err(Clone::clone))),
     ];

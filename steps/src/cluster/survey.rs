@@ -30,8 +30,8 @@ pub struct ClusterSurvey {
     pub deprecated_requests: Part<Vec<DeprecatedRequest>>,
     /// Objects whose last applied configuration names an API version that is removed later.
     pub last_applied: Part<Vec<AppliedObject>>,
-    /// Leases of kube-system and of kured.
-    pub leases: Part<Vec<Lease>>,
+    /// The DaemonSets of kured, which reboots nodes.
+    pub kured: Part<Vec<Kured>>,
     /// Aggregated APIs.
     pub api_services: Part<Vec<ApiService>>,
     /// `data` of the ConfigMaps of kube-system that kubeadm writes, by name: `kubeadm-config`, `kubelet-config`, `coredns`, `kube-proxy`.
@@ -52,7 +52,7 @@ impl ClusterSurvey {
             custom_resources: Err(why.clone()),
             deprecated_requests: Err(why.clone()),
             last_applied: Err(why.clone()),
-            leases: Err(why.clone()),
+            kured: Err(why.clone()),
             api_services: Err(why.clone()),
             config_maps: Err(why),
         }
@@ -70,7 +70,7 @@ impl ClusterSurvey {
             custom_resources: Ok(Vec::new()),
             deprecated_requests: Ok(Vec::new()),
             last_applied: Ok(Vec::new()),
-            leases: Ok(Vec::new()),
+            kured: Ok(Vec::new()),
             api_services: Ok(Vec::new()),
             config_maps: Ok(BTreeMap::new()),
         }
@@ -196,8 +196,9 @@ pub struct Webhook {
     pub covers_kube_system: bool,
     /// The service that it is: namespace and name; `None` for a URL.
     pub service: Option<(String, String)>,
-    /// Whether that service has a ready endpoint; `None` for a URL or where nobody could tell.
-    pub is_served: Option<bool>,
+    /// The nodes on which that service has ready endpoints, none where it has none; `None` for a URL or where nobody could tell. An endpoint
+    /// that is on no node has an empty name.
+    pub served_from: Option<Vec<String>>,
     /// `timeoutSeconds`.
     pub timeout_seconds: i64,
     /// Whether it matches also other versions of what its rules name (`matchPolicy: Equivalent`, the default).
@@ -245,17 +246,13 @@ pub struct AppliedObject {
     pub name: String,
 }
 
-/// A Lease.
+/// kured, which reboots nodes one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// Its namespace.
+pub struct Kured {
+    /// The namespace of its DaemonSet.
     pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Who holds it; empty when nobody does.
-    pub holder: String,
-    /// Seconds since it was renewed; `None` when it never was.
-    pub age_seconds: Option<i64>,
+    /// Who holds its lock: nodes that are being rebooted, or a word of somebody who keeps it from rebooting any.
+    pub holders: Vec<String>,
 }
 
 /// An APIService.

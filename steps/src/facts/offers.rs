@@ -73,6 +73,29 @@ impl Offers {
         shared
     }
 
+    /// Returns what all these offer, and of a minor of which they share nothing, what any offers.
+    #[must_use]
+    pub fn of_some<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let mut offers = Self::of_all(all.clone());
+        for (minor, any) in Self::of_any(all).minors {
+            if offers.releases(&minor).is_empty() {
+                offers.minors.insert(minor, any);
+            }
+        }
+        offers
+    }
+
+    fn of_any<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
+        let mut joined = Self::default();
+        for (name, offers) in all.flat_map(|one| &one.minors) {
+            let minor = joined.minors.entry(name.clone()).or_default();
+            for (package, versions) in &offers.packages {
+                minor.packages.entry(package.clone()).or_default().extend(versions.clone());
+            }
+        }
+        joined
+    }
+
     /// Returns the newest package version that is offered of a version; empty when there is none.
     #[must_use]
     pub fn version(&self, name: &str, version: Version) -> &str {
@@ -131,6 +154,11 @@ mod tests {
         let (deb, rpm) = (with(&["1.20.3-1.1", "1.20.2-1.1"]), with(&["1.20.2-150500.1.1"]));
         let shared = Offers::of_all([&deb, &rpm].into_iter());
         assert_eq!(shared.releases("v1.20"), ["v1.20.2".parse().unwrap()]);
+        assert_eq!(Offers::of_some([&deb, &rpm].into_iter()), shared);
+        let old = with(&["1.20.1-00"]);
+        let some = Offers::of_some([&deb, &old].into_iter());
+        let versions = ["v1.20.3", "v1.20.2", "v1.20.1"].map(|it| it.parse().unwrap());
+        assert_eq!(some.releases("v1.20"), versions);
     }
 
     #[test]

@@ -61,6 +61,13 @@ impl ControlPlaneState {
         self.there(component).and_then(|manifest| manifest.image.as_deref()).unwrap_or_default()
     }
 
+    /// Whether a member of etcd belongs to this machine, also while its manifest is gone: its own key pair is only where it is.
+    #[must_use]
+    pub fn has_etcd(&self) -> bool {
+        let has_pair = || self.pairs.keys().any(|pair| pair.ends_with("/etcd/server"));
+        self.there("etcd").is_some() || has_pair()
+    }
+
     /// Returns the key pairs whose certificate belongs to another key.
     #[must_use]
     pub fn broken_pairs(&self) -> Vec<String> {

@@ -74,18 +74,21 @@ fn one(
 ) {
     let (name, path) = (&node.node.name, &certificate.path);
     let (keeper, days) = (keeper(path), (certificate.ends - now).div_euclid(DAY));
+    let ends = format!(
+        "{path} on {name} ends in {}",
+        if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+    );
     let remedy = remedy(keeper, name);
     let limit = if keeper == Keeper::Operator { AUTHORITY_DAYS } else { WARN_DAYS };
     if certificate.ends <= now {
         findings.block(format!("{path} on {name} has ended"), remedy);
     } else if days < RUN_DAYS {
-        findings
-            .block(format!("{path} on {name} ends in {days} days, perhaps within the run"), remedy);
+        findings.block(format!("{ends}, perhaps within the run"), remedy);
     } else if days < limit && keeper == Keeper::Kubeadm && !question.says("keep-certificates") {
         let remedy = "nothing to do: kubeadm renews it in this upgrade";
-        findings.warn(format!("{path} on {name} ends in {days} days"), remedy);
+        findings.warn(ends, remedy);
     } else if days < limit {
-        findings.warn(format!("{path} on {name} ends in {days} days"), remedy);
+        findings.warn(ends, remedy);
     }
 }
 
@@ -119,7 +122,7 @@ mod tests {
         let words = ["pki/apiserver.crt on cp2 has ended", "kubeadm certs renew all"];
         blocks(ask(check, &ending("cp2", "pki/apiserver.crt", -1), &TO), &words);
         let soon = ending("cp2", "admin.conf", 2 * DAY - 1);
-        blocks(ask(check, &soon, &TO), &["admin.conf on cp2 ends in 1 days"]);
+        blocks(ask(check, &soon, &TO), &["admin.conf on cp2 ends in 1 day,"]);
     }
 
     #[test]

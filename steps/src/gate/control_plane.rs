@@ -4,8 +4,9 @@ use kup_core::event::Verdict;
 
 use super::findings::Findings;
 use super::{About, Overruling, Question};
-use crate::facts::VERSIONED;
+use crate::facts::{DirectAnswer, VERSIONED};
 use crate::inventory::{Inventory, NodeInventory};
+use crate::planner::standing;
 
 pub(super) const ABOUT: About = About {
     code: "K104",
@@ -15,6 +16,9 @@ pub(super) const ABOUT: About = About {
     remedy: "repair it first: `kubectl get --raw '/readyz?verbose'` and `crictl ps -a` on the machine tell what is wrong; kubeadm's copies of manifests are in /etc/kubernetes/tmp",
     overruling: Overruling::Allowed,
 };
+
+/// What is said of everything that the plan begins with mending.
+const PUT_BACK: &str = "nothing to do: the run puts the newest of kubeadm's copies in /etc/kubernetes/tmp back before anything else";
 
 pub(super) fn check(question: &Question<'_>) -> Verdict {
     let inventory = question.inventory;
@@ -27,11 +31,13 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         unready_pod(inventory, pod, &mut findings);
     }
     let masters = || inventory.nodes.iter().filter(|node| node.node.control_plane);
-    let is_stacked = masters().any(|node| !node.control_plane.image("etcd").is_empty());
     for node in masters() {
-        manifests(node, is_stacked, &mut findings);
+        manifests(node, &mut findings);
         key_pairs(node, &mut findings);
-        api_server(node, &mut findings);
+        match standing(inventory).brings_etcd_back(node) {
+            true => without_etcd(node, &mut findings),
+            false => api_server(node, &mut findings),
+        }
     }
     let n_masters = masters().count();
     findings.verdict(format!(
@@ -44,43 +50,33 @@ fn unready_pod(inventory: &Inventory, pod: &str, findings: &mut Findings) {
     let remedy = format!(
         "see why with `kubectl -n kube-system describe pod {pod}` and wait until it is ready"
     );
-    let is_of = |node: &NodeInventory| {
+    let is_of = |node: &&NodeInventory| {
         let component = pod.strip_suffix(node.node.name.as_str()).unwrap_or_default();
         let component = component.strip_suffix('-').unwrap_or_default();
         component == "etcd" || VERSIONED.contains(&component)
     };
     let evidence = format!("pod kube-system/{pod} is not ready");
-    if inventory.nodes.iter().any(is_of) {
-        findings.block(evidence, remedy);
-    } else {
-        findings.warn(evidence, remedy);
+    match inventory.nodes.iter().find(is_of) {
+        Some(node) if standing(inventory).brings_etcd_back(node) => {
+            findings.warn(format!("{evidence}: {} has no etcd", node.node.name), PUT_BACK);
+        }
+        Some(_) => findings.block(evidence, remedy),
+        None => findings.warn(evidence, remedy),
     }
 }
 
 /// The plan begins with putting those back of which kubeadm has left a copy.
-fn manifests(node: &NodeInventory, is_stacked: bool, findings: &mut Findings) {
+fn manifests(node: &NodeInventory, findings: &mut Findings) {
     let (name, state) = (&node.node.name, &node.control_plane);
+    let etcd = state.has_etcd().then_some("etcd");
     let missing = |component: &&str| state.image(component).is_empty();
-    let has_copies =
-        node.survey.kubeadm_leftovers.iter().any(|it| it.starts_with("kubeadm-backup-manifests-"));
-    for component in VERSIONED.into_iter().filter(missing) {
+    for component in etcd.into_iter().chain(VERSIONED).filter(missing) {
         let evidence = format!("{name} has no manifest of {component}");
-        if has_copies {
-            let remedy = "nothing to do: the run puts the newest of kubeadm's copies in /etc/kubernetes/tmp back before anything else";
-            findings.warn(evidence, remedy);
+        if node.has_copies() {
+            findings.warn(evidence, PUT_BACK);
         } else {
-            let remedy = format!(
-                "write it anew on {name}: `kubeadm init phase control-plane {}`",
-                phase(component)
-            );
-            findings.block(evidence, remedy);
+            findings.block(evidence, anew(component, name));
         }
-    }
-    if is_stacked && state.image("etcd").is_empty() {
-        let remedy = format!(
-            "put the newest copy back on {name}: `ls -d /etc/kubernetes/tmp/kubeadm-backup-manifests-*`, then `cp` its etcd.yaml to /etc/kubernetes/manifests"
-        );
-        findings.block(format!("{name} has no manifest of etcd"), remedy);
     }
     for file in &state.stray {
         let remedy = format!(
@@ -93,10 +89,27 @@ fn manifests(node: &NodeInventory, is_stacked: bool, findings: &mut Findings) {
     }
 }
 
-fn phase(component: &str) -> &str {
-    match component {
-        "kube-apiserver" => "apiserver",
-        other => other.strip_prefix("kube-").unwrap_or(other),
+/// Says how a manifest is written anew, from the cluster's own configuration: without it kubeadm would take its defaults.
+fn anew(component: &str, name: &str) -> String {
+    let phase = match component {
+        "etcd" => "etcd local",
+        "kube-apiserver" => "control-plane apiserver",
+        "kube-controller-manager" => "control-plane controller-manager",
+        _ => "control-plane scheduler",
+    };
+    let config = "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' >cluster.yaml";
+    let wholly = if component == "etcd" { ", where /var/lib/etcd still has its data" } else { "" };
+    format!(
+        "write it anew on {name}{wholly}: `{config}`, `kubeadm init phase {phase} --config cluster.yaml`"
+    )
+}
+
+/// An API server asks the member of etcd beside it, and is away with it.
+fn without_etcd(node: &NodeInventory, findings: &mut Findings) {
+    let is_ready = |it: &DirectAnswer| !it.version.is_empty() && it.unready.is_empty();
+    if !node.survey.api_server.as_ref().is_some_and(is_ready) {
+        let told = format!("the API server of {} is away with its etcd", node.node.name);
+        findings.warn(told, PUT_BACK);
     }
 }
 
@@ -200,7 +213,25 @@ mod tests {
         let copies = "kubeadm-backup-manifests-2026-11-25-10-04-15".to_owned();
         inventory.node_mut("cp1").survey.kubeadm_leftovers.push(copies);
         warns(ask(check, &inventory, &TO), &["cp1 has no manifest of kube-scheduler", "puts"]);
-        blocks(ask(check, &lose("etcd"), &TO), &["cp1 has no manifest of etcd"]);
+        let words = ["cp1 has no manifest of etcd", "still has its data", "phase etcd local"];
+        blocks(ask(check, &lose("etcd"), &TO), &words);
+    }
+
+    #[test]
+    fn an_api_server_is_away_with_its_etcd_until_the_run_puts_that_back() {
+        let mut inventory = broken(|it| {
+            it.unready_pods.push("kube-apiserver-cp3".to_owned());
+            let cp3 = it.node_mut("cp3");
+            cp3.control_plane.manifests.insert("etcd".to_owned(), None);
+            cp3.survey.api_server.as_mut().unwrap().unready = "etcd".to_owned();
+        });
+        blocks(ask(check, &inventory, &TO), &["cp3 has no manifest of etcd"]);
+        let copies = "kubeadm-backup-manifests-2026-11-25-10-04-15".to_owned();
+        inventory.node_mut("cp3").survey.kubeadm_leftovers.push(copies);
+        let words = ["cp3 has no manifest of etcd", "API server of cp3 is away with its etcd"];
+        warns(ask(check, &inventory, &TO), &words);
+        inventory.unready_pods.push("kube-apiserver-cp2".to_owned());
+        blocks(ask(check, &inventory, &TO), &["kube-apiserver-cp2"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use kup_core::event::Verdict;
 use super::findings::Findings;
 use super::{About, Overruling, Question};
 use crate::facts::etcd::{EtcdKind, EtcdMember, EtcdStatus, EtcdSurvey};
+use crate::inventory::Inventory;
 use crate::planner::standing;
 
 pub(super) const ABOUT: About = About {
@@ -31,15 +32,27 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
         }
     };
     for member in &etcd.members {
-        one(member, &mut findings);
+        let is_back = comes_back(question.inventory, member);
+        if is_back {
+            let told = format!("member {} does not answer: its manifest is gone", member.name);
+            findings.warn(told, "nothing to do: the run puts kubeadm's copy of it back before anything else, and waits for it");
+        } else {
+            one(member, &mut findings);
+        }
     }
     for alarm in &etcd.alarms {
         findings.block(format!("etcd has an alarm: {alarm}"), remedy_of(alarm));
     }
     leaders(etcd, &mut findings);
     versions(question, etcd, &mut findings);
-    quorum(etcd, &mut findings);
+    quorum(question.inventory, etcd, &mut findings);
     findings.verdict(fine(etcd))
+}
+
+/// Whether a member is away only until the run puts its manifest back. Control planes are replaced one at a time, each when all others serve.
+fn comes_back(inventory: &Inventory, member: &EtcdMember) -> bool {
+    let node = inventory.nodes.iter().find(|node| node.node.name == member.name);
+    member.status.is_err() && node.is_some_and(|node| standing(inventory).brings_etcd_back(node))
 }
 
 fn fine(etcd: &EtcdSurvey) -> String {
@@ -156,9 +169,10 @@ fn versions(question: &Question<'_>, etcd: &EtcdSurvey, findings: &mut Findings)
 }
 
 /// With one member away the others must still be more than half.
-fn quorum(etcd: &EtcdSurvey, findings: &mut Findings) {
+fn quorum(inventory: &Inventory, etcd: &EtcdSurvey, findings: &mut Findings) {
     let n_members = etcd.members.len();
-    let healthy = etcd.members.iter().filter(|it| it.status.is_ok() && !it.is_learner).count();
+    let serves = |it: &&EtcdMember| it.status.is_ok() || comes_back(inventory, it);
+    let healthy = etcd.members.iter().filter(|it| !it.is_learner).filter(serves).count();
     if etcd.kind == EtcdKind::External || n_members < 2 {
         return;
     }
@@ -207,6 +221,20 @@ mod tests {
         blocks(ask(check, &learner, &TO), &["cp3 is a learner", "member promote a3"]);
         let unstarted = broken(|it| member(it, 2).name.clear());
         blocks(ask(check, &unstarted, &TO), &["member a3 was added and never started"]);
+    }
+
+    #[test]
+    fn a_member_whose_manifest_the_run_puts_back_warns() {
+        let mut inventory = broken(|it| {
+            member(it, 2).status = Err("connection refused".to_owned());
+            it.node_mut("cp3").control_plane.manifests.insert("etcd".to_owned(), None);
+        });
+        blocks(ask(check, &inventory, &TO), &["member cp3 does not answer", "2 of 3"]);
+        let copies = "kubeadm-backup-manifests-2026-11-25-10-04-15".to_owned();
+        inventory.node_mut("cp3").survey.kubeadm_leftovers.push(copies);
+        warns(ask(check, &inventory, &TO), &["member cp3", "its manifest is gone", "waits for it"]);
+        member(&mut inventory, 1).status = Err("connection refused".to_owned());
+        blocks(ask(check, &inventory, &TO), &["member cp2 does not answer", "2 of 3"]);
     }
 
     #[test]

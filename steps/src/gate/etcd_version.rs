@@ -7,7 +7,8 @@ use super::findings::Findings;
 use super::{About, Overruling, Question};
 use crate::facts::etcd::EtcdKind;
 use crate::facts::upstream;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, NodeInventory};
+use crate::planner::standing;
 use crate::release::{self, Release};
 use crate::version::{Version, tag_of};
 
@@ -57,17 +58,26 @@ fn oldest(inventory: &Inventory) -> Option<Version> {
     answers.min().or_else(|| manifests.min())
 }
 
-/// Returns the minors that the upgrade enters, each with the release that the cluster has by then.
-fn entered(question: &Question<'_>) -> impl Iterator<Item = (Version, &'static Release)> {
+/// A minor that the upgrade enters.
+struct Entry {
+    /// The release that the cluster has by then.
+    before: Version,
+    /// The hop that enters it.
+    hop: Version,
+    /// What is known of the minor.
+    release: &'static Release,
+}
+
+fn entered(question: &Question<'_>) -> impl Iterator<Item = Entry> {
     let before = std::iter::once(question.from).chain(question.hops.clone());
     let pairs: Vec<(Version, Version)> = before.zip(question.hops.clone()).collect();
     pairs.into_iter().flat_map(|(before, hop)| {
-        release::entered(before, hop).map(move |release| (before, release))
+        release::entered(before, hop).map(move |release| Entry { before, hop, release })
     })
 }
 
 fn external(question: &Question<'_>, oldest: Version, findings: &mut Findings) {
-    for (_, release) in entered(question) {
+    for Entry { release, .. } in entered(question) {
         let Some(least) = &release.min_external_etcd else { continue };
         if Some(oldest) < upstream(&least.version) {
             let (oldest, minor, least) = (oldest.bare(), release.minor, &least.version);
@@ -84,25 +94,52 @@ fn external(question: &Question<'_>, oldest: Version, findings: &mut Findings) {
 
 fn stacked(question: &Question<'_>, oldest: Version, findings: &mut Findings) {
     pinned(question, findings);
-    for (before, release) in entered(question) {
+    // What somebody has begun is past its patch: the run goes on with it, and patches nothing.
+    let begun = standing(question.inventory).unfinished;
+    for Entry { before, hop, release } in entered(question) {
         let Some(least) = &release.least_etcd_before else { continue };
         // Earlier hops bring what their kubeadm installs.
         let installed = release::images(before).and_then(|images| upstream(&images.etcd));
         let installed = installed.filter(|_| before > question.from);
         let by_then = installed.map_or(oldest, |installed| installed.max(oldest));
-        if Some(by_then) < upstream(&least.version) && !question.says("etcd-patch") {
-            let (minor, version, tag) = (release.minor, &least.version, &least.tag);
-            let told = format!(
-                "etcd is at {} before v1.{minor}, which asks for {version}: {}",
-                by_then.bare(),
-                least.why
+        let is_patched = question.says("etcd-patch") && begun != Some(hop);
+        if Some(by_then) >= upstream(&least.version) || is_patched {
+            continue;
+        }
+        let (minor, version, why) = (release.minor, &least.version, &least.why);
+        let told = format!(
+            "etcd is at {} before v1.{minor}, which asks for {version}: {why}",
+            by_then.bare()
+        );
+        if begun == Some(hop) {
+            findings.block(
+                format!("{told}; the upgrade to {hop} is under way already"),
+                by_hand(question, &least.tag),
             );
-            let remedy = format!(
-                "patch it first: set etcd.local.imageTag to {tag} in kubeadm-config (`kubectl -n kube-system edit configmap kubeadm-config`), then on each control plane, one at a time, `kubeadm upgrade node --certificate-renewal=false`"
-            );
-            findings.block(told, remedy);
+        } else {
+            findings.block(told, by_kubeadm(&least.tag));
         }
     }
+}
+
+fn by_kubeadm(tag: &str) -> String {
+    format!(
+        "patch it first: set etcd.local.imageTag to {tag} in kubeadm-config (`kubectl -n kube-system edit configmap kubeadm-config`), then on each control plane, one at a time, `kubeadm upgrade node --certificate-renewal=false`"
+    )
+}
+
+/// kubeadm-config may be at the new release already, of which no older kubeadm makes anything; the manifests are as they were.
+fn by_hand(question: &Question<'_>, tag: &str) -> String {
+    let is_older = |node: &&NodeInventory| {
+        let now = tag_of(node.control_plane.image("etcd")).and_then(upstream);
+        now.is_some() && now < upstream(tag)
+    };
+    let older = question.inventory.nodes.iter().filter(is_older);
+    let older: Vec<&str> = older.map(|node| node.node.name.as_str()).collect();
+    format!(
+        "patch the members that are older first, one at a time, on {}: `sed 's|\\(image: .*/etcd\\):.*|\\1:{tag}|' /etc/kubernetes/manifests/etcd.yaml >/root/etcd.yaml`, `mv /root/etcd.yaml /etc/kubernetes/manifests/`, and wait until `etcdctl endpoint health --cluster` is content",
+        older.join(", ")
+    )
 }
 
 /// A tag that an operator has set keeps kubeadm from choosing etcd.
@@ -159,6 +196,28 @@ mod tests {
         blocks(ask(check, &inventory, &["v1.33.13", "v1.34.9"]), &["3.5.24 before v1.34"]);
         passes(ask(check, &inventory, &["v1.33.13"]));
         passes(ask(check, &with_etcd("v1.32.13", "3.5.26"), &["v1.33.13", "v1.34.9"]));
+    }
+
+    #[test]
+    fn an_upgrade_that_is_under_way_is_patched_by_hand_member_by_member() {
+        let mut inventory = with_etcd("v1.33.13", "3.5.24");
+        let manifests = &mut inventory.node_mut("cp1").control_plane.manifests;
+        for (component, image) in
+            [("kube-apiserver", "kube-apiserver:v1.34.9"), ("etcd", "etcd:3.6.5-0")]
+        {
+            let manifest = manifests.get_mut(component).unwrap().as_mut().unwrap();
+            manifest.image = Some(format!("registry.k8s.io/{image}"));
+        }
+        let mut patching = params(&inventory, &["v1.34.9", "v1.35.6", "v1.36.2", "v1.37.0"]);
+        // Of the last hop.
+        patching.insert("etcd-patch".to_owned(), "yes".to_owned());
+        let words =
+            ["3.5.24 before v1.34", "to v1.34.9 is under way", "on cp2, cp3: `sed", "3.5.26-0"];
+        blocks(ask_with(check, &inventory, &patching), &words);
+        for member in &mut inventory.etcd.as_mut().unwrap().members {
+            member.status.as_mut().unwrap().version = "3.5.26".to_owned();
+        }
+        passes(ask_with(check, &inventory, &patching));
     }
 
     #[test]

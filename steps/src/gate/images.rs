@@ -51,15 +51,25 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
             n => format!("{n} images are still to be fetched from {repository}: the run does that before it cordons any node"),
         });
     }
-    for (image, nodes) in missing {
+    for (nodes, images) in by_nodes(missing) {
+        let (images, verb) = (images.join(", "), if images.len() == 1 { "is" } else { "are" });
         let told = format!(
-            "{image} is not on {}, and kup cannot see whether {repository} has it",
+            "{images} {verb} not on {}, and kup cannot see what {repository} has",
             nodes.join(", ")
         );
         let remedy = "try it on one node: `crictl pull IMAGE`; fill your registry with what `kubeadm config images list --kubernetes-version VERSION` names";
         findings.warn(told, remedy);
     }
     findings.verdict("every node has the images of every hop")
+}
+
+/// What the same nodes lack is said once.
+fn by_nodes(missing: BTreeMap<String, Vec<&str>>) -> BTreeMap<Vec<&str>, Vec<String>> {
+    let mut sorted: BTreeMap<Vec<&str>, Vec<String>> = BTreeMap::new();
+    for (image, nodes) in missing {
+        sorted.entry(nodes).or_default().push(image);
+    }
+    sorted
 }
 
 /// Returns the images that kubeadm brings to a node: of a version that kup knows nothing of, those that are named by the version itself.
@@ -106,7 +116,12 @@ mod tests {
     #[test]
     fn images_that_a_mirror_may_lack_warn_until_they_are_there() {
         let mut inventory = mirrored();
-        let words = ["mirror.example/k8s/etcd:3.6.8-0 is not on cp1, cp2, cp3", "crictl pull"];
+        let words = [
+            "mirror.example/k8s/etcd:3.6.8-0, ",
+            "mirror.example/k8s/pause:3.10.2 are not on cp1, cp2, cp3, and",
+            "mirror.example/k8s/kube-proxy:v1.36.2 is not on cp1, cp2, cp3, w1, w2, and",
+            "crictl pull",
+        ];
         warns(ask(check, &inventory, &TO), &words);
         let config = ClusterConfiguration::of(&inventory).unwrap();
         for node in &mut inventory.nodes {

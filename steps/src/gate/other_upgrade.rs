@@ -1,46 +1,28 @@
-//! Is anybody else at work: another kup, a kubeadm by hand, a package manager, something that reboots nodes?
+//! Is anybody else at work: a kubeadm by hand, a package manager, something that upgrades or reboots nodes by itself? Another kup says so on
+//! the nodes themselves, see `no-unfinished-run`.
 
 use kup_core::event::Verdict;
 
 use super::findings::Findings;
 use super::{About, Overruling, Question};
-use crate::cluster::survey::Lease;
-use crate::inventory::NodeInventory;
+use crate::cluster::survey::Kured;
+use crate::inventory::{Inventory, NodeInventory};
 
 pub(super) const ABOUT: About = About {
     code: "K121",
     name: "no-other-upgrade",
-    question: "Is anybody else at work: another kup, a kubeadm by hand, a package manager, something that reboots nodes?",
-    why: "Two that change the same packages or manifests leave neither's result; unattended-upgrades takes packages along between an unhold and a hold, and kured reboots a node in the middle of its upgrade.",
+    question: "Is anybody else at work: a kubeadm by hand, a package manager, something that upgrades or reboots nodes by itself?",
+    why: "Two that change the same packages or manifests leave neither's result; unattended-upgrades takes packages along between an unhold and a hold, and kured reboots a node in the middle of its upgrade. Whether another kup is at work is asked by K191.",
     remedy: "let it end, or stop it for the time of the upgrade: `systemctl stop unattended-upgrades apt-daily-upgrade.timer`; kured: `kubectl -n kube-system annotate daemonset kured weave.works/kured-node-lock='{\"nodeID\":\"manual\"}'`",
     overruling: Overruling::Allowed,
 };
-
-/// A holder that has not renewed for so long is gone.
-const LEASE_SECONDS: i64 = 120;
 
 pub(super) fn check(question: &Question<'_>) -> Verdict {
     let inventory = question.inventory;
     let mut findings = Findings::default();
     inventory.nodes.iter().for_each(|node| on_node(node, &mut findings));
-    match &inventory.survey.leases {
-        Ok(leases) => leases.iter().for_each(|lease| held(lease, &mut findings)),
-        Err(why) => findings.unread("whether another kup or kured is at work", why),
-    }
-    match &inventory.survey.workloads {
-        Ok(workloads) => {
-            if let Some(kured) =
-                workloads.iter().find(|it| it.kind == "DaemonSet" && it.name == "kured")
-            {
-                let told =
-                    format!("kured ({}) may reboot nodes while they are upgraded", kured.namespace);
-                let remedy = format!(
-                    "lock it for the time of the upgrade: `kubectl -n {} annotate daemonset kured weave.works/kured-node-lock='{{\"nodeID\":\"manual\"}}'`, and take the annotation away afterwards",
-                    kured.namespace
-                );
-                findings.warn(told, remedy);
-            }
-        }
+    match &inventory.survey.kured {
+        Ok(found) => found.iter().for_each(|kured| reboots(inventory, kured, &mut findings)),
         Err(why) => findings.unread("whether kured is there", why),
     }
     findings.verdict("no kubeadm, no package manager and no other upgrade is at work on any node")
@@ -69,39 +51,47 @@ fn on_node(node: &NodeInventory, findings: &mut Findings) {
     }
 }
 
-fn held(lease: &Lease, findings: &mut Findings) {
-    let is_fresh = lease.age_seconds.is_some_and(|age| age < LEASE_SECONDS);
-    let (holder, name) = (&lease.holder, &lease.name);
-    if holder.is_empty() {
-        return;
+/// A holder that is no node is somebody who has locked kured, as its manual says: then it reboots nothing.
+fn reboots(inventory: &Inventory, kured: &Kured, findings: &mut Findings) {
+    let Kured { namespace, holders } = kured;
+    let annotate =
+        format!("kubectl -n {namespace} annotate daemonset kured weave.works/kured-node-lock");
+    let rebooted: Vec<&String> = holders.iter().filter(|it| is_node(inventory, it)).collect();
+    for node in &rebooted {
+        let told = format!("kured ({namespace}) reboots {node}");
+        let remedy = format!(
+            "wait until {node} is back and kured has given its lock away; where it never will: `{annotate}-`"
+        );
+        findings.block(told, remedy);
     }
-    // kured does not renew its lock: it holds it until the node is back.
-    if name.contains("kured") {
-        let remedy = "wait until the node is back and kured has given its lock away";
-        findings.block(format!("kured reboots {holder} ({name})"), remedy);
-    } else if name == "kup" && is_fresh {
-        let remedy = "see there what it does: `kup status`; one upgrade at a time";
-        findings.block(format!("another kup is at work: {holder}"), remedy);
+    if holders.is_empty() {
+        let told = format!("kured ({namespace}) may reboot nodes while they are upgraded");
+        let remedy = format!(
+            "lock it for the time of the upgrade: `{annotate}='{{\"nodeID\":\"manual\"}}'`, and take the annotation away afterwards: `{annotate}-`"
+        );
+        findings.warn(told, remedy);
     }
+}
+
+fn is_node(inventory: &Inventory, name: &str) -> bool {
+    let silent = inventory.silent.iter().map(|it| &it.node);
+    let foreign = inventory.foreign.iter();
+    inventory.nodes.iter().map(|it| &it.node).chain(silent).chain(foreign).any(|it| it.name == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::check;
-    use crate::cluster::survey::Lease;
+    use crate::cluster::survey::Kured;
     use crate::inventory::Inventory;
     use crate::inventory::sample::{ask, blocks, healthy, passes, warns};
 
     const TO: [&str; 1] = ["v1.36.2"];
 
-    fn with_lease(name: &str, holder: &str, age: i64) -> Inventory {
+    fn with_kured(holders: &[&str]) -> Inventory {
         let mut inventory = healthy(3, 2, "v1.35.6");
-        inventory.survey.leases.as_mut().unwrap().push(Lease {
-            namespace: "kube-system".to_owned(),
-            name: name.to_owned(),
-            holder: holder.to_owned(),
-            age_seconds: Some(age),
-        });
+        let holders = holders.iter().map(|it| (*it).to_owned()).collect();
+        inventory.survey.kured = Ok(vec![Kured { namespace: "ops".to_owned(), holders }]);
         inventory
     }
 
@@ -118,14 +108,20 @@ mod tests {
     }
 
     #[test]
-    fn another_kup_and_a_reboot_block_while_they_last() {
-        blocks(
-            ask(check, &with_lease("kup", "anna@desk", 5), &TO),
-            &["another kup is at work: anna@desk"],
-        );
-        passes(ask(check, &with_lease("kup", "anna@desk", 500), &TO));
-        blocks(ask(check, &with_lease("kured", "w2", 500), &TO), &["kured reboots w2"]);
-        passes(ask(check, &with_lease("kured", "", 500), &TO));
+    fn a_reboot_blocks_while_it_lasts() {
+        let words = [
+            "kured (ops) reboots w2",
+            "kubectl -n ops annotate daemonset kured weave.works/kured-node-lock-`",
+        ];
+        blocks(ask(check, &with_kured(&["w2"]), &TO), &words);
+        blocks(ask(check, &with_kured(&["manual", "w1"]), &TO), &["kured (ops) reboots w1"]);
+    }
+
+    #[test]
+    fn kured_warns_until_it_is_locked_as_the_remedy_says() {
+        let words = ["kured (ops) may reboot", "kured-node-lock='{\"nodeID\":\"manual\"}'"];
+        warns(ask(check, &with_kured(&[]), &TO), &words);
+        passes(ask(check, &with_kured(&["manual"]), &TO));
     }
 
     #[test]
@@ -139,19 +135,12 @@ mod tests {
         );
         inventory.node_mut("w2").survey.automatic_upgrades.clear();
         passes(ask(check, &inventory, &TO));
-        let mut kured = inventory.survey.workloads.as_ref().unwrap()[0].clone();
-        kured.name = "kured".to_owned();
-        inventory.survey.workloads.as_mut().unwrap().push(kured);
-        warns(ask(check, &inventory, &TO), &["kured (kube-system)", "kured-node-lock"]);
     }
 
     #[test]
-    fn unread_leases_and_workloads_warn() {
+    fn what_nobody_could_look_for_warns() {
         let mut inventory = healthy(3, 2, "v1.35.6");
-        inventory.survey.leases = Err("403".to_owned());
-        warns(ask(check, &inventory, &TO), &["403"]);
-        let mut inventory = healthy(3, 2, "v1.35.6");
-        inventory.survey.workloads = Err("500".to_owned());
-        warns(ask(check, &inventory, &TO), &["500"]);
+        inventory.survey.kured = Err("403".to_owned());
+        warns(ask(check, &inventory, &TO), &["whether kured is there: 403"]);
     }
 }

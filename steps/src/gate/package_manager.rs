@@ -4,6 +4,7 @@ use kup_core::event::Verdict;
 
 use super::findings::Findings;
 use super::{About, Overruling, Question};
+use crate::facts::PackageManager;
 
 pub(super) const ABOUT: About = About {
     code: "K120",
@@ -22,9 +23,8 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     for node in nodes {
         let name = &node.node.name;
         if let Some(mess) = node.packages.interrupted(&PACKAGES) {
-            let remedy =
-                format!("on {name}: `dpkg --configure -a`, then `dpkg --audit` must say nothing");
-            findings.block(format!("{name}: {mess}"), remedy);
+            let repair = repair(node.facts.package_manager);
+            findings.block(format!("{name}: {mess}"), format!("on {name}: {repair}"));
         }
     }
     let holds = |name: &&str| nodes.iter().any(|node| node.packages.is_held(name));
@@ -36,9 +36,24 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     findings.verdict(format!("no package is half installed on {} nodes; {held}", nodes.len()))
 }
 
+fn repair(manager: PackageManager) -> &'static str {
+    match manager {
+        PackageManager::Apt => "`dpkg --configure -a`, then `dpkg --audit` must say nothing",
+        PackageManager::Dnf => {
+            "see `dnf history info last`, then `dnf check` and `dnf history redo last`"
+        }
+        PackageManager::Zypper => {
+            "see /var/log/zypp/history, then `zypper verify` must say nothing"
+        }
+        PackageManager::Binaries | PackageManager::None => {
+            "see what is half there: `ls -l /usr/bin/kube*`, and put the whole programs back"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{PackageManager, check};
     use crate::inventory::sample::{ask, blocks, healthy, passes};
 
     const TO: [&str; 1] = ["v1.36.2"];
@@ -52,6 +67,8 @@ mod tests {
             ask(check, &inventory, &TO),
             &["w1: an installation was interrupted at kubelet", "--configure -a"],
         );
+        inventory.node_mut("w1").facts.package_manager = PackageManager::Dnf;
+        blocks(ask(check, &inventory, &TO), &["interrupted at kubelet", "dnf history redo last"]);
         let packages = &mut inventory.node_mut("w1").packages;
         packages.packages.get_mut("kubelet").unwrap().is_broken = false;
         packages.audit = Some("libc6 is half configured".to_owned());

@@ -21,6 +21,9 @@ pub(super) const ABOUT: About = About {
 
 const PACKAGES: [&str; 3] = ["kubeadm", "kubelet", "kubectl"];
 
+/// How many releases that are offered instead are named.
+const NAMED: usize = 3;
+
 pub(super) fn check(question: &Question<'_>) -> Verdict {
     let mut findings = Findings::default();
     // What many nodes lack is said once.
@@ -60,8 +63,22 @@ fn lacks(node: &NodeInventory, hop: Version) -> Option<(String, String)> {
     let missing: Vec<&str> = PACKAGES.into_iter().filter(|it| !has(it) && !offered(it)).collect();
     let minor = node.offers.minors.get(&hop.minor_name());
     let why = minor.and_then(|minor| minor.unreadable.clone());
-    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let why = why.map_or_else(|| instead(node, hop), |why| format!(" ({why})"));
     (!missing.is_empty()).then(|| (format!("{} {}", missing.join(", "), hop.bare()), why))
+}
+
+/// Says what else of a release's minor a node is offered.
+fn instead(node: &NodeInventory, hop: Version) -> String {
+    let minor = hop.minor_name();
+    let offered: Vec<String> = node.offers.releases(&minor).iter().map(Version::bare).collect();
+    match offered.len() {
+        0 => format!(", and nothing else of {minor}"),
+        1..=NAMED => format!(", but {}", offered.join(", ")),
+        more => {
+            let newest = offered.get(..NAMED).unwrap_or_default().join(", ");
+            format!(", but {newest} and {} more", more - NAMED)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +93,11 @@ mod tests {
         for name in ["w1", "w2"] {
             inventory.node_mut(name).offers.minors.get_mut("v1.36").unwrap().packages.clear();
         }
-        let words = ["w1, w2", "kubeadm, kubelet, kubectl 1.36.2", "apt-cache madison"];
+        let words = [
+            "w1, w2",
+            "kubeadm, kubelet, kubectl 1.36.2, and nothing else of v1.36",
+            "apt-cache madison",
+        ];
         blocks(ask(check, &inventory, &["v1.36.2", "v1.37.0"]), &words);
         let mut skipping = params(&inventory, &["v1.36.2", "v1.37.0"]);
         skipping.insert("workers-skip-hops".to_owned(), "yes".to_owned());
@@ -85,7 +106,15 @@ mod tests {
             inventory.node_mut(name).offers.minors.clone_from(&minors);
         }
         passes(ask(check, &inventory, &["v1.36.2", "v1.37.0"]));
-        blocks(ask(check, &inventory, &["v1.36.99"]), &["cp1, cp2, cp3, w1, w2", "1.36.99"]);
+        blocks(
+            ask(check, &inventory, &["v1.36.99"]),
+            &["cp1, cp2, cp3, w1, w2", "1.36.99", "but 1.36."],
+        );
+        let lacking =
+            &mut inventory.node_mut("w2").offers.minors.get_mut("v1.36").unwrap().packages;
+        lacking.values_mut().for_each(|versions| versions.retain(|it| it.starts_with("1.36.1-")));
+        let words = ["w2: ", "does not offer kubeadm, kubelet, kubectl 1.36.2, but 1.36.1"];
+        blocks(ask(check, &inventory, &["v1.36.2"]), &words);
     }
 
     #[test]

@@ -110,16 +110,23 @@ fn kubelet(question: &Question<'_>, node: &Node, stops: bool, findings: &mut Fin
     for hop in &question.hops {
         if at.minor + most_behind(at) < hop.minor {
             let told = format!("{name} runs kubelet {at}, too old beside {hop}");
-            return findings.block(
-                told,
-                format!(
-                    "bring it nearer first: `kup start {from}` takes along nodes that were left out"
-                ),
-            );
+            return findings.block(told, too_old(name, (kubelet, from)));
         }
         if stops {
             at = at.max(*hop);
         }
+    }
+}
+
+/// A kubelet that is too old already is beyond what kup plans: every plan would break the rule in its first hop.
+fn too_old(name: &str, (kubelet, from): (Version, Version)) -> String {
+    match kubelet.minor + most_behind(kubelet) < from.minor {
+        true => format!(
+            "upgrade {name} by hand first, drained, one minor at a time: package kubeadm, `kubeadm upgrade node`, package kubelet; or take it out of the cluster"
+        ),
+        false => format!(
+            "bring it nearer first: `kup start {from}` takes along nodes that were left out"
+        ),
     }
 }
 

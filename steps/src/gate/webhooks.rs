@@ -1,13 +1,11 @@
 //! Would an admission webhook refuse the pods that the upgrade makes, or the evictions that it asks for?
 
-use std::collections::BTreeSet;
-
 use kup_core::event::Verdict;
 
 use super::draining::unread;
 use super::{About, Overruling, Question};
-use crate::cluster::survey::{ClusterSurvey, Webhook};
-use crate::cluster::{Node, Pod};
+use crate::cluster::Node;
+use crate::cluster::survey::Webhook;
 
 pub(super) const ABOUT: About = About {
     code: "K117",
@@ -28,8 +26,7 @@ enum Finding {
 }
 
 pub(super) fn check(question: &Question<'_>) -> Verdict {
-    let survey = &question.inventory.survey;
-    let webhooks = match &survey.webhooks {
+    let webhooks = match &question.inventory.survey.webhooks {
         Ok(webhooks) => webhooks,
         Err(why) => return unread(&format!("the admission webhooks: {why}")),
     };
@@ -37,7 +34,7 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     let enters = !question.entered().is_empty();
     let (mut stops, mut disturbs) = (Vec::new(), Vec::new());
     for webhook in webhooks.iter().filter(|webhook| webhook.fails_closed) {
-        let away = unserved(webhook).or_else(|| moving(webhook, survey, &drained));
+        let away = unserved(webhook).or_else(|| moving(webhook, &drained));
         for finding in [away, slow(webhook), exact(webhook, enters)].into_iter().flatten() {
             match finding {
                 Finding::Stops(what) => stops.push(what),
@@ -59,7 +56,7 @@ fn name(webhook: &Webhook) -> String {
 /// A webhook that nobody serves now.
 fn unserved(webhook: &Webhook) -> Option<Finding> {
     let (namespace, service) = webhook.service.as_ref()?;
-    if webhook.is_served != Some(false) {
+    if !webhook.served_from.as_ref().is_some_and(Vec::is_empty) {
         return None;
     }
     let who = format!("{}: its service {namespace}/{service} has no ready endpoint", name(webhook));
@@ -73,31 +70,15 @@ fn unserved(webhook: &Webhook) -> Option<Finding> {
 }
 
 /// A webhook that is served from one node only, which will be drained.
-fn moving(webhook: &Webhook, survey: &ClusterSurvey, drained: &[&Node]) -> Option<Finding> {
-    let service = webhook.service.as_ref().filter(|_| webhook.covers_pods)?;
-    let servers = servers(service, survey);
-    let nodes: BTreeSet<&str> = servers.iter().map(|pod| pod.node.as_str()).collect();
-    let node = nodes.first().filter(|node| drained.iter().any(|it| it.name == **node))?;
-    (nodes.len() == 1).then(|| {
-        let (namespace, service) = service;
+fn moving(webhook: &Webhook, drained: &[&Node]) -> Option<Finding> {
+    let (namespace, service) = webhook.service.as_ref().filter(|_| webhook.covers_pods)?;
+    let [node] = webhook.served_from.as_deref()? else { return None };
+    drained.iter().any(|it| it.name == *node).then(|| {
         Finding::Disturbs(format!(
             "{} is served by {namespace}/{service} from {node} alone: while that is drained pods and evictions are refused",
             name(webhook)
         ))
     })
-}
-
-/// Returns the pods that may be behind a service: those whose controller is called like it; where there are none, all of its namespace.
-/// Pods of DaemonSets are on every node.
-fn servers<'a>((namespace, service): &(String, String), survey: &'a ClusterSurvey) -> Vec<&'a Pod> {
-    let pods = survey.pods.as_deref().unwrap_or_default().iter();
-    let ready = pods.filter(|pod| pod.namespace == *namespace && pod.ready && !pod.mirror);
-    let ready: Vec<&Pod> = ready.collect();
-    let is_called = |pod: &&&Pod| {
-        pod.controller.as_ref().is_some_and(|(_, name)| name.starts_with(service.as_str()))
-    };
-    let called: Vec<&Pod> = ready.iter().filter(is_called).copied().collect();
-    if called.is_empty() { ready } else { called }
 }
 
 fn slow(webhook: &Webhook) -> Option<Finding> {
@@ -120,7 +101,11 @@ mod tests {
     use crate::inventory::Inventory;
     use crate::inventory::sample::{ask, blocks, healthy, passes, warns};
 
-    /// A webhook of the shop, whose service is called like its application.
+    fn on(nodes: &[&str]) -> Option<Vec<String>> {
+        Some(nodes.iter().map(|it| (*it).to_owned()).collect())
+    }
+
+    /// A webhook of the shop.
     fn with(edit: impl Fn(&mut Webhook)) -> Inventory {
         let mut webhook = Webhook {
             kind: "ValidatingWebhookConfiguration".to_owned(),
@@ -130,7 +115,7 @@ mod tests {
             covers_pods: true,
             covers_kube_system: true,
             service: Some(("shop".to_owned(), "web".to_owned())),
-            is_served: Some(true),
+            served_from: on(&["w1", "w2"]),
             timeout_seconds: 10,
             matches_equivalent: true,
         };
@@ -147,31 +132,31 @@ mod tests {
 
     #[test]
     fn blocks_when_nobody_serves_what_pods_must_pass() {
-        let away = with(|it| it.is_served = Some(false));
+        let away = with(|it| it.served_from = on(&[]));
         let words = ["pods.policy.example", "service shop/web has no ready endpoint"];
         blocks(ask(check, &away, &["v1.36.2"]), &words);
     }
 
     #[test]
     fn what_fails_open_or_is_about_other_things_does_not_block() {
-        let open = with(|it| (it.is_served, it.fails_closed) = (Some(false), false));
+        let open = with(|it| (it.served_from, it.fails_closed) = (on(&[]), false));
         passes(ask(check, &open, &["v1.36.2"]));
         let other = with(|it| {
-            (it.is_served, it.covers_pods, it.covers_kube_system) = (Some(false), false, false);
+            (it.served_from, it.covers_pods, it.covers_kube_system) = (on(&[]), false, false);
         });
         passes(ask(check, &other, &["v1.36.2"]));
-        let system = with(|it| (it.is_served, it.covers_pods) = (Some(false), false));
+        let system = with(|it| (it.served_from, it.covers_pods) = (on(&[]), false));
         warns(ask(check, &system, &["v1.36.2"]), &["kube-system"]);
     }
 
     #[test]
     fn warns_when_all_that_serve_it_are_drained_together() {
-        let mut inventory = with(|_| {});
-        let pods = inventory.survey.pods.as_mut().unwrap();
-        for pod in pods.iter_mut().filter(|pod| pod.namespace == "shop") {
-            pod.node = "w2".to_owned();
-        }
-        warns(ask(check, &inventory, &["v1.36.2"]), &["shop/web from w2 alone"]);
+        let moving =
+            |nodes: &[&str]| ask(check, &with(|it| it.served_from = on(nodes)), &["v1.36.2"]);
+        warns(moving(&["w2"]), &["shop/web from w2 alone"]);
+        passes(moving(&["w1", "w2"]));
+        // One that runs on no node of the cluster is not drained.
+        passes(moving(&[""]));
     }
 
     #[test]

@@ -117,15 +117,18 @@ fn least_before(hop: &Hop, before: Version) -> Option<&'static LeastEtcd> {
     release::entered(before, hop.target).find_map(|release| release.least_etcd_before.as_ref())
 }
 
-/// Whether a node's own member is older than that, by the time this hop begins: earlier hops bring what their kubeadm installs.
+/// Whether a node's own member is older than that, by the time this hop begins: earlier hops bring what their kubeadm installs. One whose
+/// manifest is put back first may be of any age, and its step finds out.
 fn runs_older(node: &NodeInventory, least: &LeastEtcd, hop: &Hop, before: Version) -> bool {
     let image = node.control_plane.image("etcd");
-    let Some(now) = tag_of(image).and_then(upstream) else {
+    let now = tag_of(image).and_then(upstream);
+    let is_gone = image.is_empty() && node.control_plane.has_etcd();
+    if now.is_none() && !is_gone {
         return false;
-    };
-    let by_then = release::images(before).and_then(|images| upstream(&images.etcd));
-    let by_then = by_then.filter(|_| hop.number > 1).map_or(now, |installed| now.max(installed));
-    Some(by_then) < upstream(&least.tag)
+    }
+    let installed = release::images(before).and_then(|images| upstream(&images.etcd));
+    let by_then = now.max(installed.filter(|_| hop.number > 1));
+    by_then < upstream(&least.tag)
 }
 
 /// Returns the tag that an operator has in kubeadm-config; empty where kubeadm chooses.

@@ -62,7 +62,7 @@ impl Stages<'_> {
         };
         let skips = |addon| self.options.kubeadm.skip_addons.contains(&addon);
         let is_worker = !node.node.control_plane;
-        let has_etcd = is_worker || !node.control_plane.image("etcd").is_empty();
+        let has_etcd = is_worker || node.control_plane.has_etcd();
         let left_out = [
             ("-coredns", is_own(&["dns"]) || skips(Addon::CoreDns)),
             ("-kube-proxy", skips(Addon::KubeProxy)),

@@ -7,7 +7,7 @@ use kup_core::plan::{Policy, Stage, StepSpec};
 
 use super::kubeadm_options::Verb;
 use super::{Drain, Hop, Options, PlanProblem, WorkerHops};
-use crate::facts::PackageManager;
+use crate::facts::{PackageManager, upstream};
 use crate::inventory::{Inventory, NodeInventory};
 
 /// Builds one step.
@@ -36,6 +36,8 @@ pub(crate) fn step_id(id: &str, target: &str) -> Result<StepId, PlanProblem> {
 pub(super) struct Stages<'a> {
     pub(super) options: &'a Options,
     pub(super) hop: &'a Hop,
+    /// All nodes of the plan.
+    pub(super) nodes: &'a [NodeInventory],
 }
 
 impl Stages<'_> {
@@ -138,16 +140,7 @@ impl Stages<'_> {
         node: &NodeInventory,
         names: &[&str],
     ) -> Result<StepSpec, PlanProblem> {
-        let version = self.hop.target.bare();
-        let offer = |name: &&str| match node.offers.version(name, self.hop.target) {
-            "" => Err(PlanProblem::NotOffered {
-                node: node.node.name.clone(),
-                repository: node.offers.repository.clone(),
-                package: (*name).to_owned(),
-                version: version.clone(),
-            }),
-            offered => Ok(format!("{name}={offered}")),
-        };
+        let offer = |name: &&str| Ok(format!("{name}={}", self.offered(node, name)?));
         let packages = names.iter().map(offer).collect::<Result<Vec<_>, _>>()?.join(",");
         let title = format!("install {}", packages.replace(',', " "));
         let mut params = vec![("packages", packages)];
@@ -155,6 +148,23 @@ impl Stages<'_> {
         let mut spec = step("packages", &node.node.name, (title, 20), &params)?;
         spec.id = step_id(&format!("{id}.{}", node.node.name), &node.node.name)?;
         Ok(spec)
+    }
+
+    /// Returns the version of a package that a node gets: what its repository offers, or what it has. Where it has neither and others are
+    /// offered one, the plan says that one: the gate `packages-offered` names the node, and nothing begins.
+    fn offered(&self, node: &NodeInventory, name: &str) -> Result<String, PlanProblem> {
+        let target = self.hop.target;
+        let installed = node.packages.version(name);
+        let has = if upstream(installed) == Some(target) { installed } else { "" };
+        let elsewhere = self.nodes.iter().map(|other| other.offers.version(name, target));
+        let all = [node.offers.version(name, target), has].into_iter().chain(elsewhere);
+        let mut named = all.filter(|version| !version.is_empty());
+        named.next().map(str::to_owned).ok_or_else(|| PlanProblem::NotOffered {
+            node: node.node.name.clone(),
+            repository: node.offers.repository.clone(),
+            package: name.to_owned(),
+            version: target.bare(),
+        })
     }
 
     fn replace_kubelet(&self, node: &NodeInventory) -> Result<Vec<StepSpec>, PlanProblem> {
@@ -216,4 +226,47 @@ pub(crate) fn verify_stage(
     let title = format!("verify that the whole cluster is at {version}");
     let step = step("verify", "cluster", (title, 10), &params)?;
     Ok(Stage { target: "cluster".to_owned(), skippable: false, steps: vec![step] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, PlanProblem, plan};
+    use crate::inventory::Inventory;
+    use crate::inventory::sample::{at, healthy};
+
+    /// Takes a release from what a node is offered.
+    fn lacking(nodes: &[&str]) -> Inventory {
+        let mut inventory = healthy(3, 1, "v1.35.6");
+        for node in nodes {
+            let minor = inventory.node_mut(node).offers.minors.get_mut("v1.36").unwrap();
+            minor.packages.clear();
+        }
+        inventory
+    }
+
+    /// Returns what a step installs.
+    fn installs(inventory: &Inventory, id: &str) -> Result<String, PlanProblem> {
+        let hops = vec![at("v1.36.2")];
+        let plan = plan(inventory, &Options { hops, max_unavailable: 1, ..Options::default() })?;
+        let (_, step) = plan.steps().find(|(_, step)| step.id.as_str() == id).unwrap();
+        Ok(step.params["packages"].clone())
+    }
+
+    #[test]
+    fn a_release_that_some_nodes_lack_is_planned_so_that_a_gate_can_name_them() {
+        for lacks in [&["w1"] as &[&str], &["cp1", "cp2"]] {
+            let wanted = installs(&lacking(&[]), "kubeadm-package.cp1").unwrap();
+            assert_eq!(installs(&lacking(lacks), "kubeadm-package.cp1").unwrap(), wanted);
+        }
+        let none = installs(&lacking(&["cp1", "cp2", "cp3", "w1"]), "kubeadm-package.cp1");
+        assert!(matches!(none, Err(PlanProblem::NotOffered { node, .. }) if node == "cp1"));
+    }
+
+    #[test]
+    fn what_is_installed_already_need_not_be_offered() {
+        let mut inventory = lacking(&["w1"]);
+        let packages = &mut inventory.node_mut("w1").packages.packages;
+        packages.get_mut("kubeadm").unwrap().version = Some("1.36.2-0.mine".to_owned());
+        assert_eq!(installs(&inventory, "kubeadm-package.w1").unwrap(), "kubeadm=1.36.2-0.mine");
+    }
 }

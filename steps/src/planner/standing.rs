@@ -21,6 +21,15 @@ pub struct Standing {
     pub seen: Vec<String>,
 }
 
+impl Standing {
+    /// Whether the member of etcd of a node is away only because its manifest is gone, and the plan begins with putting that back.
+    #[must_use]
+    pub fn brings_etcd_back(&self, node: &NodeInventory) -> bool {
+        let is_it = |(name, it): &(String, String)| *name == node.node.name && it == "etcd";
+        node.has_copies() && self.missing.iter().any(is_it)
+    }
+}
+
 /// Says where a cluster stands. kubeadm upgrades the static pods of the first control plane, then writes the version into
 /// `kubeadm-config`, then come the other control planes: whatever of that is newer than the rest shows where it stopped.
 #[must_use]
@@ -53,8 +62,9 @@ fn kubelet_config(inventory: &Inventory) -> Option<(String, String)> {
 }
 
 fn missing(node: &NodeInventory) -> Vec<(String, String)> {
-    let gone = VERSIONED.into_iter().filter(|it| node.control_plane.manifest(it).is_empty());
-    let gone = gone.filter(|_| node.node.control_plane);
+    let etcd = node.control_plane.has_etcd().then_some("etcd");
+    let wanted = etcd.into_iter().chain(VERSIONED).filter(|_| node.node.control_plane);
+    let gone = wanted.filter(|it| node.control_plane.manifest(it).is_empty());
     gone.map(|it| (node.node.name.clone(), it.to_owned())).collect()
 }
 
@@ -62,4 +72,52 @@ fn static_pods(node: &NodeInventory) -> Vec<(String, Version)> {
     let version = |it: &str| tag_of(node.control_plane.image(it))?.parse::<Version>().ok();
     let name = |it: &str| format!("{it} of {}", node.node.name);
     VERSIONED.into_iter().filter_map(|it| Some((name(it), version(it)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::standing;
+    use crate::inventory::Inventory;
+    use crate::inventory::sample::{at, healthy};
+    use crate::planner::{Options, plan};
+
+    fn without(component: &str) -> Inventory {
+        let mut inventory = healthy(3, 1, "v1.35.6");
+        let manifests = &mut inventory.node_mut("cp3").control_plane.manifests;
+        manifests.insert(component.to_owned(), None);
+        inventory
+    }
+
+    #[test]
+    fn what_is_missing_is_put_back_before_anything_else_etcd_too() {
+        for component in ["etcd", "kube-scheduler"] {
+            let inventory = without(component);
+            let hops = vec![at("v1.36.2")];
+            let options = Options { hops, max_unavailable: 1, ..Options::default() };
+            let plan = plan(&inventory, &options).unwrap();
+            let step = &plan.waves[0].stages[0].steps[0];
+            assert_eq!((plan.waves[0].name.as_str(), step.id.as_str()), ("repair", "put-back.cp3"));
+            assert_eq!(step.params["components"], component);
+        }
+    }
+
+    #[test]
+    fn an_etcd_that_was_never_there_is_not_missing() {
+        let mut inventory = without("etcd");
+        inventory.node_mut("cp3").control_plane.pairs.retain(|pair, _| !pair.contains("/etcd/"));
+        assert_eq!(standing(&inventory).missing, []);
+    }
+
+    #[test]
+    fn etcd_comes_back_only_where_kubeadm_has_left_a_copy() {
+        let mut inventory = without("etcd");
+        let comes_back = |inventory: &Inventory| {
+            let node = inventory.nodes.iter().find(|node| node.node.name == "cp3").unwrap();
+            standing(inventory).brings_etcd_back(node)
+        };
+        assert!(!comes_back(&inventory));
+        let copies = "kubeadm-backup-manifests-2026-11-25-10-04-15".to_owned();
+        inventory.node_mut("cp3").survey.kubeadm_leftovers.push(copies);
+        assert!(comes_back(&inventory));
+    }
 }

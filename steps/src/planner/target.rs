@@ -116,6 +116,24 @@ impl Target {
         Ok(hops)
     }
 
+    /// Returns the same for nodes that are offered different things: the releases that all are offered. Where no release of a minor is
+    /// offered to all, those that any is offered: the gate `packages-offered` then names the others.
+    ///
+    /// # Errors
+    /// [`PlanProblem::NoRelease`] and those of [`Target::check`].
+    pub fn hops_of<'a>(
+        self,
+        from: Version,
+        nodes: impl Iterator<Item = &'a Offers> + Clone,
+    ) -> Result<Vec<Version>, PlanProblem> {
+        match self.hops(from, &Offers::of_all(nodes.clone())) {
+            Err(problem @ PlanProblem::NoRelease { .. }) => {
+                self.hops(from, &Offers::of_some(nodes)).map_err(|_| problem)
+            }
+            found => found,
+        }
+    }
+
     /// Returns the release that is meant.
     ///
     /// # Errors
@@ -190,6 +208,21 @@ mod tests {
         ] {
             assert_eq!(hops(target, from).unwrap(), wanted, "{from} to {target}");
         }
+    }
+
+    #[test]
+    fn a_minor_that_a_node_is_not_offered_is_on_the_way_if_others_are() {
+        let (all, lagging) = (offers(&["1.20.1", "1.20.2", "1.21.0"]), offers(&["1.20.1"]));
+        let hops = |target: &str, nodes: &[&Offers]| {
+            let target: Target = target.parse().unwrap();
+            let hops = target.hops_of(version("v1.19.16"), nodes.iter().copied());
+            hops.map(|hops| hops.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(hops("1.20", &[&all, &lagging]).unwrap(), ["v1.20.1"]);
+        assert_eq!(hops("1.21", &[&all, &lagging]).unwrap(), ["v1.20.1", "v1.21.0"]);
+        assert_eq!(hops("v1.21.0", &[&lagging, &all]).unwrap(), ["v1.20.1", "v1.21.0"]);
+        let none = hops("1.21", &[&lagging, &lagging]).unwrap_err();
+        assert!(matches!(none, PlanProblem::NoRelease { .. }), "{none}");
     }
 
     #[test]

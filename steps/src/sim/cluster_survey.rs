@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::api::{self, Api};
 use super::pods;
 use crate::cluster::Pod;
-use crate::cluster::survey::{Budget, ClusterSurvey, Lease, Selector, Workload};
+use crate::cluster::survey::{Budget, ClusterSurvey, Selector, Workload};
 
 /// Returns what there is. What the model does not know of, there is none of.
 pub(super) fn of(api: &Api) -> ClusterSurvey {
@@ -15,7 +15,6 @@ pub(super) fn of(api: &Api) -> ClusterSurvey {
         workloads: Ok(workloads(&pods)),
         budgets: Ok(api.budgets.iter().map(|budget| guarded(budget, &pods)).collect()),
         pods: Ok(pods),
-        leases: Ok(leases(api)),
         config_maps: Ok(config_maps(api)),
         ..ClusterSurvey::empty()
     }
@@ -89,16 +88,4 @@ fn workload(
     images.dedup();
     let (kind, namespace) = (kind.to_owned(), namespace.to_owned());
     Workload { kind, namespace, name: name.to_owned(), controller, wanted, ready, images }
-}
-
-/// The controllers that elect a leader renew their leases all the time.
-fn leases(api: &Api) -> Vec<Lease> {
-    let leader = api.server().unwrap_or_default();
-    let lease = |name: &str| Lease {
-        namespace: "kube-system".to_owned(),
-        name: name.to_owned(),
-        holder: format!("{leader}_{}", api.uid),
-        age_seconds: Some(1),
-    };
-    ["kube-controller-manager", "kube-scheduler"].map(lease).to_vec()
 }

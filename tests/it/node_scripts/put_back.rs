@@ -40,6 +40,16 @@ fn a_lost_manifest_comes_back_from_kubeadms_newest_whole_copy_and_others_stay() 
 }
 
 #[test]
+fn etcd_comes_back_like_any_other() {
+    let (node, _) = control_plane();
+    let folder = "/etc/kubernetes/tmp/kubeadm-backup-manifests-2026-11-21-10-00-00";
+    node.write(&format!("{folder}/etcd.yaml"), "    image: etcd\n");
+    fs::remove_file(node.path(&manifest("etcd"))).unwrap();
+    assert_eq!(node.run(PUT_BACK.1, &["etcd"], "").0, 0);
+    assert_eq!(node.read(&manifest("etcd")), "    image: etcd\n");
+}
+
+#[test]
 fn without_a_copy_or_beside_a_kubeadm_nothing_is_put_back() {
     let (node, _) = control_plane();
     fs::remove_file(node.path(&manifest(LOST))).unwrap();

@@ -7,7 +7,7 @@ use kup_steps::cluster::survey::{
 };
 use kup_steps::sim::Appearance;
 
-use super::{Answer, Breakage, Mended};
+use super::{Answer, Breakage, Mended, On};
 
 const fn broken(
     (code, what): (&'static str, &'static str),
@@ -15,17 +15,17 @@ const fn broken(
     (answer, evidence): (Answer, &'static str),
     mended: Mended,
 ) -> Breakage {
-    Breakage { code, what, breaks, says: &[], answer, evidence, mended }
+    Breakage { code, what, on: On::USUAL, breaks, says: &[], answer, evidence, mended }
 }
 
 /// All of them.
-pub const ALL: [Breakage; 16] = [
+pub const ALL: [Breakage; 17] = [
     broken(
         ("K115", "somebody asks for an API that 1.36 removes"),
         removed_api,
         (Answer::Warns, "widgets of example.k8s.io/v1beta1"),
-        Mended::By(
-            "upgrade whoever asks, then restart the API servers: they count since their start",
+        Mended::Once(
+            "whoever asks has been upgraded, and the API servers restarted: they count since their start",
         ),
     ),
     broken(
@@ -38,15 +38,21 @@ pub const ALL: [Breakage; 16] = [
     ),
     broken(
         ("K117", "a webhook that every pod must pass has no endpoint"),
-        |seen| webhook(seen, Some(false), 10),
+        |seen| webhook(seen, &[], 10),
         (Answer::Blocks, "service policy/policy has no ready endpoint"),
         Mended::By("kubectl -n policy rollout restart deployment/policy"),
     ),
     broken(
         ("K117", "a webhook may take half a minute over every pod"),
-        |seen| webhook(seen, Some(true), 30),
+        |seen| webhook(seen, &["w1", "w2"], 30),
         (Answer::Warns, "30 s"),
         Mended::By("kubectl edit validatingwebhookconfiguration policy"),
+    ),
+    broken(
+        ("K117", "a webhook that every pod must pass runs on one node"),
+        |seen| webhook(seen, &["w1"], 10),
+        (Answer::Warns, "policy/policy from w1 alone"),
+        Mended::By("kubectl -n policy scale deployment/policy --replicas=2"),
     ),
     broken(
         ("K124", "a budget needs all its pods"),
@@ -58,7 +64,7 @@ pub const ALL: [Breakage; 16] = [
         ("K124", "a budget has no pod to spare now"),
         |seen| budget(seen, (1, 1)),
         (Answer::Warns, "until more are ready"),
-        Mended::By("kubectl -n shop rollout status statefulset/db"),
+        Mended::Once("the pods of shop/db are ready"),
     ),
     broken(
         ("K124", "budgets cannot be read"),
@@ -82,7 +88,7 @@ pub const ALL: [Breakage; 16] = [
         ("K126", "the DaemonSet of pods is gone"),
         |seen| workloads(seen).retain(|it| it.kind != "DaemonSet"),
         (Answer::Blocks, "DaemonSet kube-proxy, which is gone"),
-        Mended::By("kubectl -n kube-system delete pod kube-proxy-w1"),
+        Mended::By("kubeadm init phase addon kube-proxy"),
     ),
     broken(
         ("K127", "a pod has an emptyDir volume"),
@@ -100,7 +106,7 @@ pub const ALL: [Breakage; 16] = [
         ("K128", "a pod has its volume on its node"),
         local_volume,
         (Answer::Warns, "is away until w1 is back"),
-        Mended::By("kubectl -n shop delete pvc data"),
+        Mended::Once("its volume is where every node reaches it"),
     ),
     broken(
         ("K128", "no other node takes the pods of a node"),
@@ -117,6 +123,7 @@ pub const ALL: [Breakage; 16] = [
     Breakage {
         code: "K134",
         what: "something is to be done by hand first",
+        on: On::USUAL,
         breaks: |_| (),
         says: &[("manual", "upgrade Calico to 3.32")],
         answer: Answer::Blocks,
@@ -159,7 +166,7 @@ fn stored_version(seen: &mut Appearance) {
     }]);
 }
 
-fn webhook(seen: &mut Appearance, is_served: Option<bool>, timeout_seconds: i64) {
+fn webhook(seen: &mut Appearance, nodes: &[&str], timeout_seconds: i64) {
     seen.survey.webhooks = Ok(vec![Webhook {
         kind: "ValidatingWebhookConfiguration".to_owned(),
         configuration: "policy".to_owned(),
@@ -168,7 +175,7 @@ fn webhook(seen: &mut Appearance, is_served: Option<bool>, timeout_seconds: i64)
         covers_pods: true,
         covers_kube_system: true,
         service: Some(("policy".to_owned(), "policy".to_owned())),
-        is_served,
+        served_from: Some(nodes.iter().map(|it| (*it).to_owned()).collect()),
         timeout_seconds,
         matches_equivalent: true,
     }]);

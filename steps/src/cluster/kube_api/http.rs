@@ -32,8 +32,6 @@ pub(super) struct Payload<'a> {
 pub(super) struct Reply {
     /// The HTTP status.
     pub(super) status: u16,
-    /// The time by the server's clock, as `Date` has it; empty without.
-    pub(super) date: String,
     /// The body, whatever it is.
     pub(super) body: Vec<u8>,
 }
@@ -80,10 +78,8 @@ impl KubeApi {
         let response = self.client.send(request.map(Into::into)).await;
         let response = response.map_err(|error| self.unanswered(error))?;
         let status = response.status().as_u16();
-        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
-        let date = date.unwrap_or_default().to_owned();
         let body = response.into_body().collect_bytes().await;
-        Ok(Reply { status, date, body: body.map_err(|error| self.unanswered(error))?.to_vec() })
+        Ok(Reply { status, body: body.map_err(|error| self.unanswered(error))?.to_vec() })
     }
 
     /// Sends a body.

@@ -90,9 +90,6 @@ pub(super) fn kubeconfig(server: &str) -> String {
     .to_string()
 }
 
-/// When the server says that it is.
-const DATE: &str = "Wed, 25 Nov 2026 10:00:00 GMT";
-
 fn answer(stream: TcpStream, known: impl FnOnce(&str) -> (u16, String)) -> Asked {
     let mut reader = BufReader::new(stream);
     let mut head = Vec::new();
@@ -114,9 +111,8 @@ fn answer(stream: TcpStream, known: impl FnOnce(&str) -> (u16, String)) -> Asked
     let line = head.first().cloned().unwrap_or_default().replace(" HTTP/1.1", "");
     let (status, body) = known(line.trim_start_matches("GET ").split('?').next().unwrap_or(""));
     let size = body.len();
-    let reply = format!(
-        "HTTP/1.1 {status} X\r\nconnection: close\r\ndate: {DATE}\r\ncontent-length: {size}\r\n\r\n{body}"
-    );
+    let reply =
+        format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {size}\r\n\r\n{body}");
     reader.into_inner().write_all(reply.as_bytes()).expect("room for the answer");
     let body = serde_json::from_slice(&sent).unwrap_or_default();
     Asked { line, kind: field("content-type").unwrap_or_default(), body }

@@ -14,7 +14,7 @@ use crate::world::cluster_error;
 
 mod admission;
 mod applied;
-mod lease;
+mod kured;
 mod metrics;
 mod served;
 #[cfg(test)]
@@ -37,7 +37,7 @@ pub(super) async fn survey(api: &KubeApi) -> ClusterSurvey {
             admission::webhooks(api),
             admission::custom_resources(api),
             api_services(api),
-            lease::leases(api)
+            kured::kured(api)
         )
     };
     let used =
@@ -51,7 +51,7 @@ pub(super) async fn survey(api: &KubeApi) -> ClusterSurvey {
         webhooks: part(beside.0),
         custom_resources: part(beside.1),
         api_services: part(beside.2),
-        leases: part(beside.3),
+        kured: part(beside.3),
         deprecated_requests: part(used.0),
         last_applied: part(used.1),
         config_maps: part(used.2),

@@ -60,6 +60,14 @@ fn kubelets_may_be_behind_by_three_minors_and_two_before_1_25() {
 }
 
 #[test]
+fn a_kubelet_that_is_too_old_already_is_upgraded_by_hand() {
+    let mut inventory = healthy(3, 2, "v1.35.6");
+    inventory.node_mut("w1").node.kubelet_version = "v1.31.9".to_owned();
+    let words = ["w1 runs kubelet v1.31.9, too old beside v1.35.6", "by hand"];
+    blocks(ask(check, &inventory, &["v1.35.6", "v1.36.2"]), &words);
+}
+
+#[test]
 fn a_kubelet_ahead_of_the_api_server_warns_and_one_ahead_of_the_target_blocks() {
     let mut inventory = healthy(3, 2, "v1.35.6");
     inventory.node_mut("w2").node.kubelet_version = "v1.36.2".to_owned();

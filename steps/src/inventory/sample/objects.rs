@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::Pod;
-use crate::cluster::survey::{ApiService, Budget, ClusterSurvey, Lease, Selector, Workload};
+use crate::cluster::survey::{ApiService, Budget, ClusterSurvey, Selector, Workload};
 use crate::facts::VERSIONED;
 use crate::release;
 use crate::version::Version;
@@ -17,7 +17,6 @@ pub(super) fn survey(masters: &[String], workers: &[String], version: Version) -
         pods: Ok(pods),
         budgets: Ok(vec![budget()]),
         workloads: Ok(workloads(masters.len() + workers.len(), version)),
-        leases: Ok(leases()),
         api_services: Ok(vec![ApiService { name: "v1.apps".to_owned(), unavailable: None }]),
         config_maps: Ok(config_maps(version)),
         ..ClusterSurvey::empty()
@@ -140,16 +139,6 @@ fn workloads(n_nodes: usize, version: Version) -> Vec<Workload> {
             ..workload("ReplicaSet", ("shop", "web-7d9c5b6f4"), 4, web)
         },
     ]
-}
-
-fn leases() -> Vec<Lease> {
-    let held = |name: &str| Lease {
-        namespace: "kube-system".to_owned(),
-        name: name.to_owned(),
-        holder: "cp1_5f1c".to_owned(),
-        age_seconds: Some(1),
-    };
-    ["kube-controller-manager", "kube-scheduler"].map(held).to_vec()
 }
 
 fn config_maps(version: Version) -> BTreeMap<String, BTreeMap<String, String>> {

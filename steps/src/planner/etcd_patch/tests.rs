@@ -79,6 +79,15 @@ fn what_is_new_enough_is_not_patched() {
 }
 
 #[test]
+fn a_member_whose_manifest_is_put_back_is_patched_too() {
+    let mut inventory = healthy(3, 0, "v1.33.13");
+    inventory.node_mut("cp2").control_plane.manifests.insert("etcd".to_owned(), None);
+    let plan = planned(&inventory, &["v1.34.1"], None).unwrap();
+    assert!(ids(patch(&plan).unwrap()).contains(&"etcd-patch.cp2"));
+    assert_eq!(plan.waves[0].name, "repair");
+}
+
+#[test]
 fn the_hop_that_needs_it_is_patched_before() {
     let inventory = healthy(1, 0, "v1.32.13");
     let plan = planned(&inventory, &["v1.33.13", "v1.34.1"], None).unwrap();

@@ -73,9 +73,19 @@ fn an_older_kubeadm_is_called_whole() {
 #[test]
 fn an_etcd_elsewhere_is_left_alone() {
     let mut inventory = healthy(1, 0, "v1.35.6");
-    inventory.node_mut("cp1").control_plane.manifests.remove("etcd");
+    let state = &mut inventory.node_mut("cp1").control_plane;
+    state.manifests.remove("etcd");
+    state.pairs.retain(|pair, _| !pair.contains("/etcd/"));
     let plan = planned(&inventory, &["v1.36.2"], KubeadmOptions::default());
     assert!(plan.steps().all(|(_, step)| step.activity != "kubeadm-etcd"));
+}
+
+#[test]
+fn an_etcd_whose_manifest_is_put_back_is_upgraded_too() {
+    let mut inventory = healthy(3, 0, "v1.35.6");
+    inventory.node_mut("cp2").control_plane.manifests.insert("etcd".to_owned(), None);
+    let plan = planned(&inventory, &["v1.36.2"], KubeadmOptions::default());
+    assert!(steps(&plan, "control-plane").contains(&"kubeadm-etcd.cp2".to_owned()));
 }
 
 #[test]

@@ -45,7 +45,9 @@ fn only_images_that_this_upgrade_brings_are_fetched() {
         let text = text.replace("registry.k8s.io", "mirror.example/k8s");
         text.replace("dns: {}", "dns:\n  imageTag: v1.12.0-own")
     });
-    inventory.node_mut("cp1").control_plane.manifests.remove("etcd");
+    let state = &mut inventory.node_mut("cp1").control_plane;
+    state.manifests.remove("etcd");
+    state.pairs.retain(|pair, _| !pair.contains("/etcd/"));
     let skip_addons = [Addon::KubeProxy].into();
     let kubeadm = KubeadmOptions { skip_addons, ..KubeadmOptions::default() };
     let plan = planned(&inventory, Options { kubeadm, ..Options::default() });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::served::{Service, readiness, service};
+use super::served::{Places, Service, places, service};
 use super::workload::{number, selector, texts};
 use crate::cluster::ClusterError;
 use crate::cluster::kube_api::KubeApi;
@@ -35,9 +35,9 @@ pub(super) async fn webhooks(api: &KubeApi) -> Result<Vec<Webhook>, ClusterError
     }
     // Where nobody could tell who is behind a service, the rest is still known.
     let services = webhooks.iter().filter_map(|webhook| webhook.service.clone());
-    let served = readiness(api, services).await.unwrap_or_default();
+    let served = places(api, services).await.unwrap_or_default();
     for webhook in &mut webhooks {
-        webhook.is_served = webhook.service.as_ref().and_then(|it| served.get(it).copied());
+        webhook.served_from = webhook.service.as_ref().and_then(|it| served.get(it).cloned());
     }
     Ok(webhooks)
 }
@@ -55,7 +55,7 @@ fn read_webhook(
         covers_pods: list(entry, "/rules").iter().any(covers_pods),
         covers_kube_system: selector(entry.get("namespaceSelector")).selects(system),
         service: service(entry.get("clientConfig")),
-        is_served: None,
+        served_from: None,
         timeout_seconds: match number(entry, "/timeoutSeconds") {
             0 => TIMEOUT_SECONDS,
             seconds => seconds,
@@ -74,7 +74,7 @@ pub(super) async fn custom_resources(api: &KubeApi) -> Result<Vec<CustomResource
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     let found = api.list("list custom resource definitions", path, "").await?;
     let services = found.iter().filter_map(converter);
-    let served = readiness(api, services).await?;
+    let served = places(api, services).await?;
     Ok(found.iter().map(|object| read_custom_resource(object, &served)).collect())
 }
 
@@ -85,12 +85,12 @@ fn converter(object: &Value) -> Option<Service> {
     service(config).filter(|_| text(conversion, "/strategy") == "Webhook")
 }
 
-fn read_custom_resource(object: &Value, served: &BTreeMap<Service, bool>) -> CustomResource {
+fn read_custom_resource(object: &Value, served: &BTreeMap<Service, Places>) -> CustomResource {
     let versions = list(object, "/spec/versions");
     let is_served = |it: &&Value| it.get("served").and_then(Value::as_bool).unwrap_or_default();
     let name = |it: &Value| text(it, "/name");
     let conversion = converter(object).map(|service| {
-        let is_ready = served.get(&service).copied().unwrap_or_default();
+        let is_ready = served.get(&service).is_some_and(|places| !places.is_empty());
         (format!("{}/{}", service.0, service.1), is_ready)
     });
     CustomResource {

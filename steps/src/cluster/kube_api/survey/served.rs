@@ -32,11 +32,14 @@ pub(super) fn service(config: Option<&Value>) -> Option<Service> {
     Some((text(service, "/namespace"), text(service, "/name"))).filter(|(_, name)| !name.is_empty())
 }
 
-/// Returns for each service whether it has a ready endpoint.
-pub(super) async fn readiness(
+/// Where a service has ready endpoints: the names of their nodes, each once; an empty name for one that is on no node.
+pub(super) type Places = Vec<String>;
+
+/// Returns for each service where it has ready endpoints.
+pub(super) async fn places(
     api: &KubeApi,
     services: impl Iterator<Item = Service>,
-) -> Result<BTreeMap<Service, bool>, ClusterError> {
+) -> Result<BTreeMap<Service, Places>, ClusterError> {
     let mut services: Vec<Service> = services.collect();
     services.sort();
     services.dedup();
@@ -45,30 +48,34 @@ pub(super) async fn readiness(
     }
     let slices = versions(api, "discovery.k8s.io").await?.iter().any(|version| version == "v1");
     let asked = stream::iter(services).map(|service| async move {
-        let ready = match slices {
-            true => has_ready_slice(api, &service).await,
-            false => has_ready_endpoint(api, &service).await,
+        let mut places = match slices {
+            true => by_slices(api, &service).await?,
+            false => by_endpoints(api, &service).await?,
         };
-        ready.map(|ready| (service, ready))
+        places.sort();
+        places.dedup();
+        Ok((service, places))
     });
     asked.buffer_unordered(AT_ONCE).try_collect().await
 }
 
-async fn has_ready_slice(api: &KubeApi, service: &Service) -> Result<bool, ClusterError> {
+async fn by_slices(api: &KubeApi, service: &Service) -> Result<Places, ClusterError> {
     let (namespace, name) = (escape(&service.0), escape(&service.1));
     let doing = format!("list the endpoints of {}/{}", service.0, service.1);
     let path = format!("/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices");
     let query = format!("labelSelector=kubernetes.io%2Fservice-name%3D{name}");
     let slices = api.list(&doing, &path, &query).await?;
     // No word on readiness is to be taken for a yes.
-    let is_ready = |it: &Value| it.pointer("/conditions/ready").is_none_or(|it| *it != false);
-    Ok(slices.iter().any(|slice| list(slice, "/endpoints").iter().any(is_ready)))
+    let is_ready = |it: &&Value| it.pointer("/conditions/ready").is_none_or(|it| *it != false);
+    let endpoints = slices.iter().flat_map(|slice| list(slice, "/endpoints"));
+    Ok(endpoints.filter(is_ready).map(|endpoint| text(endpoint, "/nodeName")).collect())
 }
 
-async fn has_ready_endpoint(api: &KubeApi, service: &Service) -> Result<bool, ClusterError> {
+async fn by_endpoints(api: &KubeApi, service: &Service) -> Result<Places, ClusterError> {
     let (namespace, name) = (escape(&service.0), escape(&service.1));
     let doing = format!("read the endpoints of {}/{}", service.0, service.1);
     let path = format!("/api/v1/namespaces/{namespace}/endpoints/{name}");
     let found = api.find(&doing, &path).await?.unwrap_or_default();
-    Ok(list(&found, "/subsets").iter().any(|subset| !list(subset, "/addresses").is_empty()))
+    let addresses = list(&found, "/subsets").iter().flat_map(|subset| list(subset, "/addresses"));
+    Ok(addresses.map(|address| text(address, "/nodeName")).collect())
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::stub::Stub;
 use crate::cluster::Cluster;
-use crate::cluster::survey::{ApiService, AppliedObject, Claim, ClusterSurvey, Lease};
+use crate::cluster::survey::{ApiService, AppliedObject, Claim, ClusterSurvey, Kured};
 
 mod webhooks;
 
@@ -141,32 +141,22 @@ async fn a_volume_that_is_bound_to_nodes_says_to_which() {
 }
 
 #[tokio::test]
-async fn leases_have_an_age_by_the_servers_clock_and_kureds_lock_is_one_of_them() {
-    let leases = json!([{
-        "metadata": {"name": "kube-scheduler", "namespace": "kube-system"},
-        "spec": {"holderIdentity": "cp1_1", "renewTime": "2026-11-25T09:59:30.000000Z"},
-    }, {"metadata": {"name": "never"}}]);
-    let lock = json!({"nodeID": "w3", "created": "2026-11-25T09:00:00Z"}).to_string();
-    let kured = json!([{"metadata": {"name": "kured", "namespace": "ops", "annotations": {"weave.works/kured-node-lock": lock}}}]);
-    let path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
-    let routes = |kured| {
-        vec![(path, 200, items(leases.clone())), ("/apis/apps/v1/daemonsets", 200, items(kured))]
+async fn kured_is_found_with_whoever_holds_its_lock() {
+    let kured = |lock: Value| {
+        let annotations = json!({"weave.works/kured-node-lock": lock.to_string()});
+        json!({"metadata": {"name": "kured", "namespace": "ops", "annotations": annotations}})
     };
-    let found = survey(routes(kured)).await.leases.unwrap();
-    let lease = |namespace: &str, name: &str, holder: &str, age_seconds| Lease {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        holder: holder.to_owned(),
-        age_seconds,
+    let one = kured(json!({"nodeID": "w3", "created": "2026-11-25T09:00:00Z"}));
+    let two = kured(json!({"maxOwners": 2, "locks": [{"nodeID": "w1"}, {"nodeID": "w2"}]}));
+    let idle = json!({"metadata": {"name": "kured", "namespace": "ops"}});
+    let other = json!({"metadata": {"name": "kube-proxy", "namespace": "kube-system"}});
+    let sets = json!([one, two, idle, other]);
+    let found = survey(vec![("/apis/apps/v1/daemonsets", 200, items(sets))]).await.kured.unwrap();
+    let held_by = |holders: &[&str]| Kured {
+        namespace: "ops".to_owned(),
+        holders: holders.iter().map(|it| (*it).to_owned()).collect(),
     };
-    let wanted = [
-        lease("kube-system", "kube-scheduler", "cp1_1", Some(30)),
-        lease("", "never", "", None),
-        lease("ops", "kured", "w3", Some(3600)),
-    ];
-    assert_eq!(found, wanted);
-    let idle = json!([{"metadata": {"name": "kured"}}]);
-    assert_eq!(survey(routes(idle)).await.leases.unwrap().len(), 2);
+    assert_eq!(found, [held_by(&["w3"]), held_by(&["w1", "w2"]), held_by(&[])]);
 }
 
 #[tokio::test]

@@ -36,21 +36,23 @@ async fn webhooks_say_what_they_guard_and_whether_somebody_is_there() {
         covers_pods: true,
         covers_kube_system: true,
         service: Some(("sec".to_owned(), "guard".to_owned())),
-        is_served: Some(false),
+        served_from: Some(Vec::new()),
         timeout_seconds: 10,
         matches_equivalent: true,
     };
     assert_eq!(found[0], guard);
     let far = &found[1];
     assert!(!far.fails_closed && !far.covers_pods && !far.matches_equivalent);
-    assert_eq!((far.is_served, &far.service, far.timeout_seconds), (None, &None, 3));
+    assert_eq!((&far.served_from, &far.service, far.timeout_seconds), (&None, &None, 3));
 
-    let there = json!([{"endpoints": [{"conditions": {}}]}]);
+    let there = json!([
+        {"endpoints": [{"conditions": {}, "nodeName": "w2"}, {"conditions": {"ready": true}, "nodeName": "w1"}]},
+        {"endpoints": [{"nodeName": "w2"}, {"conditions": {"ready": false}, "nodeName": "w3"}]}]);
     let deployments = json!({"apiGroups": ["apps"], "resources": ["*"]});
     let spared = json!({"matchExpressions": [
         {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system"]}]});
     let found = survey(webhooks(there, deployments, spared)).await.webhooks.unwrap();
-    assert_eq!(found[0].is_served, Some(true));
+    assert_eq!(found[0].served_from, Some(["w1", "w2"].map(str::to_owned).to_vec()));
     assert!(!found[0].covers_pods && !found[0].covers_kube_system);
 }
 
