@@ -147,11 +147,8 @@ etcdctl() {
 make_webhook() { kubectl apply -f - <"$SCENARIO/objects/webhook.yaml" >/dev/null; }
 mend_webhook() { kubectl delete validatingwebhookconfiguration lab-webhook >/dev/null; }
 
-make_lease() { kubectl apply -f - <"$SCENARIO/objects/lease.yaml" >/dev/null; }
-mend_lease() { kubectl delete lease -n kube-system kup >/dev/null; }
-
-make_kured() { kubectl annotate node w1 weave.works/kured-reboot-in-progress=2026-01-01T00:00:00Z >/dev/null; }
-mend_kured() { kubectl annotate node w1 weave.works/kured-reboot-in-progress- >/dev/null; }
+make_kured() { kubectl apply -f - <"$SCENARIO/objects/kured.yaml" >/dev/null; }
+mend_kured() { kubectl -n kube-system annotate daemonset kured "weave.works/kured-node-lock='{\"nodeID\":\"manual\"}'" >/dev/null; } # as the gate says; ssh takes one quoting away
 
 make_budget_never() { put_app budget-never; }
 mend_budget_never() { kubectl delete poddisruptionbudget budget-never >/dev/null; remove_app budget-never; }
