@@ -159,7 +159,7 @@ fn hops(
         targets.retain(|hop| *hop > unfinished);
         targets.insert(0, unfinished);
     } else if targets.is_empty() {
-        let is_whole = !inventory.nodes.iter().any(lagging) && standing.missing.is_empty();
+        let is_whole = !inventory.nodes.iter().any(lagging) && !standing.needs_repair();
         // kubeadm can be made to write the same version once more.
         if is_whole && !options.kubeadm.force {
             return Err(PlanProblem::Equal(inventory.version));

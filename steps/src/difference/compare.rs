@@ -53,10 +53,14 @@ fn written(fields: &Fields) -> String {
     serde_yaml_ng::to_string(fields).unwrap_or_default()
 }
 
-/// Takes away what only one side ever has: an object's status, and fields that say nothing.
+/// Fields that are the API server's alone.
+const OF_THE_SERVER: [&str; 2] = ["status", "resourceVersion"];
+
+/// Takes away what only one side ever has: what the API server says, and fields that say nothing.
 fn plain(value: &Value) -> Value {
     if let Some(fields) = value.as_mapping() {
-        let fields = fields.iter().filter(|(name, _)| name.as_str() != Some("status"));
+        let is_ours = |name: &Value| !name.as_str().is_some_and(|it| OF_THE_SERVER.contains(&it));
+        let fields = fields.iter().filter(|(name, _)| is_ours(name));
         let fields = fields.map(|(name, value)| (name.clone(), plain(value)));
         return Value::Mapping(fields.filter(|(_, value)| !says_nothing(value)).collect());
     }

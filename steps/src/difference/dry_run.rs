@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str) -> DryRun {
         } else if said.starts_with("Attached object") {
             run.object(&action, &content(&mut lines));
         } else if let Some(rest) = said.strip_prefix("Would ") {
-            let is_passing = PASSING.iter().any(|it| rest.starts_with(it));
+            let is_passing = PASSING.iter().any(|it| rest.starts_with(it)) || rest.contains(TRIAL);
             run.others.extend((!is_passing).then(|| rest.to_owned()));
         }
     }
@@ -81,7 +81,7 @@ impl DryRun {
         if !action.writes() {
             return;
         }
-        let value: Option<Value> = serde_yaml_ng::from_str(text).ok();
+        let value: Option<Value> = serde_yaml_ng::from_str(text).ok().map(without_namespace);
         let named = value.as_ref().and_then(named);
         match (named, value) {
             // What kubeadm only asks has no name.
@@ -120,6 +120,18 @@ fn content<'a>(lines: &mut Peekable<impl Iterator<Item = &'a str>>) -> String {
     text.truncate(length);
     text.push('\n');
     text
+}
+
+/// kubeadm gives a namespace to ClusterRoles too, which have none.
+fn without_namespace(mut value: Value) -> Value {
+    let is_of_the_cluster =
+        value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("Cluster"));
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_mapping_mut)
+        && is_of_the_cluster
+    {
+        metadata.remove("namespace");
+    }
+    value
 }
 
 fn named(value: &Value) -> Option<ObjectName> {

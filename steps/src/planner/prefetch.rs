@@ -24,7 +24,8 @@ impl Stages<'_> {
             let packages = packages(waves, &node.node.name);
             if !packages.is_empty() {
                 let steps = vec![self.fetch(node, packages, &config)?];
-                stages.push(self.stage(&node.node.name, true, steps)?);
+                let skippable = !node.node.control_plane;
+                stages.push(self.stage(&node.node.name, skippable, steps)?);
             }
         }
         let (name, hop) = (self.hop.wave("prefetch"), self.hop.number);

@@ -30,6 +30,14 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Whether something is gone that no kubeadm can begin without.
+    #[must_use]
+    pub fn needs_repair(&self) -> bool {
+        !self.missing.is_empty() || self.kubelet_config.is_some()
+    }
+}
+
 /// Says where a cluster stands. kubeadm upgrades the static pods of the first control plane, then writes the version into
 /// `kubeadm-config`, then come the other control planes: whatever of that is newer than the rest shows where it stopped.
 #[must_use]

@@ -15,9 +15,11 @@ pub(super) const fn broken(
 }
 
 const USUAL: On = On::USUAL;
+/// From a minor in which the kubelets' configuration still had the minor in its name.
+const OLD: On = On { cluster: "sim:1x1@v1.20.4", hops: &["v1.21.2"] };
 
 /// All of them.
-pub const ALL: [Breakage; 22] = [
+pub const ALL: [Breakage; 23] = [
     broken(
         ("K101", "a machine does not answer", USUAL),
         stranger,
@@ -172,6 +174,16 @@ pub const ALL: [Breakage; 22] = [
         |seen| kubelet(seen, "w1", "v1.34.9"),
         (Answer::Warns, "w1 (v1.34.9)"),
         Mended::By("kup start v1.35.6"),
+    ),
+    broken(
+        ("K133", "an upgrade stopped right after it wrote kubeadm-config", OLD),
+        |seen| {
+            let maps = seen.survey.config_maps.as_mut().unwrap();
+            let map = maps.remove("kubelet-config-1.20").unwrap();
+            maps.insert("kubelet-config-1.19".to_owned(), map);
+        },
+        (Answer::Warns, "there is no ConfigMap kubelet-config-1.20"),
+        Mended::By("kup start v1.20.4"),
     ),
 ];
 

@@ -17,7 +17,7 @@ fn of_an_object_is_compared_what_kubeadm_says_of_it() {
         "kind: DaemonSet\nmetadata: {name: p, uid: u, resourceVersion: '7'}\nspec:\n  template:\n    containers:\n    - name: p\n      image: p:1\n      terminationMessagePath: /dev/x\nstatus: {n: 1}\n",
     );
     let new = value(
-        "kind: DaemonSet\nmetadata: {name: p, creationTimestamp: null}\nspec:\n  template:\n    containers:\n    - name: p\n      image: p:2\n      resources: {}\nstatus: {n: 0}\n",
+        "kind: DaemonSet\nmetadata: {name: p, creationTimestamp: null, resourceVersion: '0'}\nspec:\n  template:\n    containers:\n    - name: p\n      image: p:2\n      resources: {}\nstatus: {n: 0}\n",
     );
     assert_eq!(changed(&of_objects(Some(&old), &new)), ["-      image: p:1", "+      image: p:2"]);
     assert_eq!(of_objects(Some(&old), &old), "");

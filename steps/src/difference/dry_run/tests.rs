@@ -36,6 +36,14 @@ const OLD: &str =
 \tkind: Secret
 \tmetadata:
 \t  name: s
+[dryrun] Would create the Job \"upgrade-health-check\" in namespace \"kube-system\" and wait until it completes
+[dryrun] Would perform action CREATE on resource \"clusterroles\" in API group \"rbac.authorization.k8s.io/v1\"
+[dryrun] Attached object:
+\tapiVersion: rbac.authorization.k8s.io/v1
+\tkind: ClusterRole
+\tmetadata:
+\t  name: kubeadm:get-nodes
+\t  namespace: kube-system
 [dryrun] Would perform action DELETE on resource \"deployments\" in API group \"apps/v1\"
 [dryrun] Resource name: \"kube-dns\"
 [dryrun] Finished dryrunning successfully!
@@ -107,7 +115,9 @@ fn a_dry_run_with_tabs_is_read() {
     let run = parse(OLD);
     let path = "/etc/kubernetes/manifests/kube-scheduler.yaml";
     assert_eq!(run.files, [(path.to_owned(), "apiVersion: v1\nkind: Pod\n".to_owned())]);
-    assert_eq!(names(&run), ["ConfigMap kube-system/kubeadm-config"]);
+    let wanted = ["ConfigMap kube-system/kubeadm-config", "ClusterRole kubeadm:get-nodes"];
+    assert_eq!(names(&run), wanted);
+    assert!(run.objects[1].1["metadata"].get("namespace").is_none());
     assert_eq!(
         run.others,
         ["write Secret s, which kup does not show", "delete kube-dns of deployments"]

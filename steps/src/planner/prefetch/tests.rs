@@ -27,6 +27,9 @@ fn everything_of_every_hop_is_fetched_on_all_nodes_before_anything_moves() {
         let wanted = ["cp1", "cp2", "w1"].map(|node| format!("{prefix}prefetch.{node}"));
         assert_eq!(ids, wanted);
         assert!(wave.max_parallel > 3);
+        // As with every stage of theirs: an operator leaves out whole nodes.
+        let skippable: Vec<bool> = wave.stages.iter().map(|stage| stage.skippable).collect();
+        assert_eq!(skippable, [false, false, true]);
     }
     let moves = plan.waves[2..].iter().flat_map(|wave| &wave.stages);
     assert!(moves.flat_map(|stage| &stage.steps).all(|step| step.activity != "prefetch"));
