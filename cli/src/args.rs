@@ -1,5 +1,6 @@
 //! What can be typed. kubectl's, helm's and kubeadm's words where they have one.
 
+mod backup;
 mod doctor;
 mod reach;
 mod upgrade;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use backup::{Backup, OfRun};
 pub(crate) use doctor::Doctor;
 pub(crate) use reach::{ReachArgs, SshAddress};
 pub(crate) use upgrade::{KubeadmArgs, Plan, SkipAddon, Start, Until, Upgrade};
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     Show(Named),
     /// Print the output of a step's command
     Logs(Logs),
+    /// List, show and verify the backups that runs have kept
+    #[command(subcommand)]
+    Backup(Backup),
     /// Check journals, backups, locks and the index, and with --nodes what was left on nodes; changes only what it is told to;
     /// -v shows also what is as always
     Doctor(Doctor),

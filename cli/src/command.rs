@@ -2,6 +2,7 @@
 
 mod abandon;
 mod again;
+mod backup;
 mod doctor;
 mod explain;
 mod gates;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::History(args) => history::run(global, &args),
         Command::Show(args) => show::run(global, &args),
         Command::Logs(args) => logs::run(global, &args).await,
+        Command::Backup(args) => backup::run(global, &args).await,
         Command::Doctor(args) => doctor::run(global, &args).await,
         Command::Explain(args) => explain::run(global, &args),
         Command::Version => version(global.output),

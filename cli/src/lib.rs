@@ -6,6 +6,7 @@
 
 mod args;
 mod asked;
+mod catalogue;
 mod command;
 mod connect;
 mod error;

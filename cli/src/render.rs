@@ -1,5 +1,6 @@
 //! Facts as text. Pure: what is printed depends on what is given, and nothing is printed here.
 
+pub(crate) mod backup;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod explain;

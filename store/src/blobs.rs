@@ -36,6 +36,12 @@ impl FileBlobs {
         Self { disk, folder }
     }
 
+    /// Returns where a blob lies, or would lie.
+    #[must_use]
+    pub fn path(&self, id: &BlobId) -> PathBuf {
+        self.folder.join(id.as_str())
+    }
+
     /// Removes what killed processes left behind. Only for the holder of the run's lock.
     pub(crate) fn remove_unfinished(&self) -> io::Result<()> {
         let names = match self.disk.list(&self.folder) {

@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod cli_backup;
 mod cli_plan;
 mod cli_program;
 mod cluster_contract;

@@ -139,7 +139,7 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 /// Returns `17 bytes`, `12 KiB`, `34 MiB`.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         1 => "1 byte".to_owned(),
         0..1024 => format!("{bytes} bytes"),

@@ -1,0 +1,100 @@
+//! The backups of runs, as operators list, look at and prove them.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::cli_program::Home;
+
+/// A home with a finished run.
+fn with_run() -> (Home, String) {
+    let home = Home::new();
+    home.must("start v1.36.2 --cluster sim:1x1@v1.35.6 -y");
+    let run = home.runs().remove(0);
+    (home, run)
+}
+
+fn listed(home: &Home, words: &str) -> Vec<Value> {
+    home.must(words).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn file(home: &Home, run: &str, id: &str) -> PathBuf {
+    home.path(&format!("state/runs/{run}/blobs/{id}"))
+}
+
+#[test]
+fn every_backup_that_the_history_names_is_listed_once_with_its_step_and_file() {
+    let (home, run) = with_run();
+    let all = listed(&home, "backup list -o json");
+    let history = home.history(&run);
+    let named: usize = history.iter().filter_map(|it| it["backups"].as_array()).map(Vec::len).sum();
+    assert_eq!(all.len(), named);
+    assert!(named > 5, "{named}");
+    for kept in &all {
+        let path = file(&home, &run, kept["id"].as_str().unwrap());
+        assert_eq!(path.metadata().unwrap().len(), kept["size"].as_u64().unwrap());
+        assert_eq!((&kept["from"], &kept["to"]), (&"v1.35.6".into(), &"v1.36.2".into()));
+    }
+    let of_cp1 = all.iter().find(|it| it["step"] == "kubeadm-control-plane.cp1").unwrap();
+    assert_eq!(of_cp1["target"], "cp1");
+    assert!(of_cp1["on_node"].as_str().unwrap().starts_with("/var/lib/kup/backups/"));
+    assert_eq!(listed(&home, &format!("backup list {run} -o json")), all);
+}
+
+#[test]
+fn a_backup_is_shown_with_the_names_of_what_is_in_it_and_never_with_its_contents() {
+    let (home, run) = with_run();
+    let all = listed(&home, "backup list -o json");
+    let kept = all.iter().find(|it| it["step"] == "kubeadm-control-plane.cp1").unwrap();
+    let id = kept["id"].as_str().unwrap();
+    let text = home.must(&format!("backup show {}", &id[..12]));
+    for words in
+        [id, "of cp1", "/etc/kubernetes/manifests/kube-apiserver.yaml (", ": good", run.as_str()]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("image:") && !text.contains("BEGIN"), "{text}");
+    let maps = all.iter().find(|it| it["step"] == "kubeadm-upload-config.cp1").unwrap();
+    let text = home.must(&format!("backup show {}", maps["id"].as_str().unwrap()));
+    assert!(text.contains("  kubeadm-config\n") && !text.contains("kubernetesVersion"), "{text}");
+}
+
+#[test]
+fn bytes_that_are_others_or_gone_are_told_apart_from_good_ones() {
+    let (home, run) = with_run();
+    let n_all = listed(&home, "backup list -o json").len();
+    let proven = home.must("backup verify");
+    assert!(proven.ends_with(&format!("{n_all} of {n_all} are as they were kept\n")), "{proven}");
+    let mut ids: Vec<String> = listed(&home, "backup list -o json")
+        .iter()
+        .map(|it| it["id"].as_str().unwrap().to_owned())
+        .collect();
+    ids.sort();
+    ids.dedup();
+    let [other, gone, ..] = ids.as_slice() else { panic!("{ids:?}") };
+    let mut bytes = std::fs::read(file(&home, &run, other)).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(file(&home, &run, other), bytes).unwrap();
+    std::fs::remove_file(file(&home, &run, gone)).unwrap();
+    let ran = home.run(&format!("backup verify {run}"));
+    assert_eq!(ran.code, Some(12), "{}", ran.stderr);
+    for (id, word) in [(other, "DAMAGED"), (gone, "MISSING")] {
+        let line = ran.stdout.lines().find(|line| line.starts_with(&id[..12])).unwrap();
+        assert!(line.ends_with(word), "{line}");
+        assert_eq!(home.run(&format!("backup show {id}")).code, Some(12));
+    }
+    assert!(ran.stdout.contains("A rollback refuses a backup that is not"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_names_no_backup_is_refused() {
+    let (home, _) = with_run();
+    for (words, why) in
+        [("backup show zz", "there is no backup `zz`"), ("backup list zz", "there is no run `zz`")]
+    {
+        let ran = home.run(words);
+        assert_eq!(ran.code, Some(2), "kup {words}: {}", ran.stderr);
+        assert!(ran.stderr.contains(why), "kup {words}: {}", ran.stderr);
+    }
+    assert_eq!(Home::new().must("backup list"), "There are no backups yet.\n");
+}
