@@ -65,9 +65,9 @@ runtime() {
   cat >"$BOX/usr/bin/crictl" <<'END'
 #!/bin/sh
 [ "$1 $2" = '--runtime-endpoint unix:///run/test.sock' ] || exit 1
-case $5 in
-  inspecti) grep -qxF "$6" /images ;;
-  pull) grep -qxF "${6##*/}" /registry && [ "${6%%/*}" = registry.k8s.io ] && echo "$6" >>/images ;;
+case $3 in
+  inspecti) grep -qxF "$4" /images ;;
+  pull) grep -qxF "${4##*/}" /registry && [ "${4%%/*}" = registry.k8s.io ] && echo "$4" >>/images ;;
   *) exit 1 ;;
 esac
 END
