@@ -13,6 +13,7 @@ use crate::activity::config_maps;
 use crate::cluster::{Cluster, ClusterError, ClusterSurvey, Node};
 use crate::facts::etcd::EtcdSurvey;
 use crate::facts::{ControlPlaneState, MachineSurvey, NodeFacts, Offers, PackageState, reply};
+use crate::gate::ClusterConfiguration;
 use crate::host::{Host, HostError};
 use crate::version::{InvalidVersion, Version};
 
@@ -61,6 +62,18 @@ impl Inventory {
         let mut lines = configuration.lines();
         let endpoint = lines.find_map(|line| line.strip_prefix("controlPlaneEndpoint:"))?;
         reply::not_empty(endpoint.trim().trim_matches(['"', '\'']))
+    }
+
+    /// Whether a member of etcd that kubeadm runs belongs to a node, also while its manifest is gone. A key pair alone proves nothing where etcd
+    /// is elsewhere: it may be left from before it moved.
+    #[must_use]
+    pub fn has_etcd(&self, node: &NodeInventory) -> bool {
+        let is_elsewhere = || {
+            let config = ClusterConfiguration::of(self);
+            config.is_ok_and(|config| config.has(&["etcd", "external"]))
+        };
+        let has_manifest = !node.control_plane.image("etcd").is_empty();
+        has_manifest || node.control_plane.has_etcd() && !is_elsewhere()
     }
 }
 

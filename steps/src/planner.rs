@@ -121,7 +121,7 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     let mut moves = Vec::new();
     let mut before = inventory.version;
     for hop in &hops {
-        let stages = Stages { options, hop, nodes: &inventory.nodes };
+        let stages = Stages { options, hop, inventory };
         let hop_waves = hop_waves(inventory, options, (first, hop))?;
         waves.extend(stages.prefetch(inventory, &hop_waves)?);
         moves.extend(stages.etcd_wave(inventory, first, before)?);
@@ -197,7 +197,7 @@ fn hop_waves(
         inventory.nodes.iter().filter(|n| n.node.control_plane && n.node.name != first.node.name)
     };
     let workers = || inventory.nodes.iter().filter(|n| !n.node.control_plane).filter(wanted);
-    let stages = Stages { options, hop, nodes: &inventory.nodes };
+    let stages = Stages { options, hop, inventory };
     let mut static_pods = vec![stages.first(first)?];
     for node in others() {
         static_pods.push(stages.control_plane(node)?);

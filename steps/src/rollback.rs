@@ -146,8 +146,11 @@ pub fn touched_control_planes(state: &RunState) -> Vec<String> {
 
 /// Goes through the steps that may have changed static pods.
 fn control_plane_steps(state: &RunState) -> impl Iterator<Item = (&Stage, &StepSpec)> {
-    let kubeadm =
-        |step: &StepSpec| step.params.get("role").is_some_and(|role| role == "control-plane");
+    // What was fetched for a control plane has touched nothing of it.
+    let kubeadm = |step: &StepSpec| {
+        step.activity != "prefetch"
+            && step.params.get("role").is_some_and(|role| role == "control-plane")
+    };
     let had_effects = |step: &StepSpec| state.step(&step.id).is_some_and(StepRecord::had_effects);
     state.started.plan.steps().filter(move |(_, step)| kubeadm(step) && had_effects(step))
 }
@@ -195,7 +198,8 @@ pub fn rollback(state: &RunState, present: &Present) -> Result<(Plan, Class), Ro
 }
 
 fn class(state: &RunState) -> Class {
-    let not_live = ["repository.", "kubeadm-package.", "kubeadm-preflight.", "upgrade-plan."];
+    let not_live =
+        ["prefetch.", "repository.", "kubeadm-package.", "kubeadm-preflight.", "upgrade-plan."];
     let live = |id: &StepId| !not_live.iter().any(|start| id.as_str().contains(start));
     let touched = state.steps.iter().any(|(id, record)| live(id) && record.had_effects());
     if touched { Class::R1 } else { Class::R0 }

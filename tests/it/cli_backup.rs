@@ -83,7 +83,7 @@ fn bytes_that_are_others_or_gone_are_told_apart_from_good_ones() {
         assert!(line.ends_with(word), "{line}");
         assert_eq!(home.run(&format!("backup show {id}")).code, Some(12));
     }
-    assert!(ran.stdout.contains("A rollback refuses a backup that is not"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("A rollback refuses ConfigMaps that are not"), "{}", ran.stdout);
 }
 
 #[test]

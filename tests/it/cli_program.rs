@@ -114,7 +114,7 @@ impl Home {
         n
     }
 
-    fn journal(&self, run: &str) -> PathBuf {
+    pub(crate) fn journal(&self, run: &str) -> PathBuf {
         self.path(&format!("state/runs/{run}/journal"))
     }
 

@@ -49,6 +49,27 @@ fn a_killed_run_goes_back_to_what_was_before_although_the_rollback_is_killed_too
     assert_eq!(home.picture(&run), newborn(SPEC));
 }
 
+#[test]
+fn what_was_fetched_for_a_later_hop_does_not_stand_in_the_way_back() {
+    let home = Home::new();
+    let mut child = home.spawn(&format!("start v1.31.1 --cluster {SPEC} -y"));
+    let has_begun = |run: &String| {
+        let history = home.history(run);
+        let of = |step: &str| history.iter().any(|entry| entry["step"] == step);
+        of("hop2.prefetch.cp1") && of("kubeadm-apply.cp1")
+    };
+    let began = Instant::now();
+    while !home.runs().iter().any(|run| home.journal(run).is_file() && has_begun(run)) {
+        assert!(began.elapsed() < Duration::from_secs(60), "the first hop did not begin");
+        pause(20);
+    }
+    crate::cli_program::kill(&mut child);
+    let run = home.runs().remove(0);
+    let ran = home.run(&format!("rollback {run} -y"));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(home.picture(&run), newborn(SPEC));
+}
+
 /// Returns both ends of a terminal: what a person has, and what a program has.
 fn terminal() -> (File, File) {
     let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();

@@ -49,7 +49,7 @@ pub(crate) fn proofs_table(all: &[Proven]) -> String {
     let good = all.iter().filter(|it| it.proof == Proof::Good).count();
     let _ = writeln!(text, "{good} of {} are as they were kept", all.len());
     if good < all.len() {
-        text += "A rollback refuses a backup that is not. Look for a copy of the state directory, or on the node: `kup backup show BACKUP`\n";
+        text += "A rollback refuses ConfigMaps that are not; files it takes from the copies on the nodes, which were not looked at: `kup backup show BACKUP` says where\n";
     }
     text
 }

@@ -8,7 +8,20 @@ use similar::TextDiff;
 /// What the machine itself says in its kubelet's configuration, whatever the cluster's says.
 const OF_THE_MACHINE: [&str; 2] = ["containerRuntimeEndpoint", "resolvConf"];
 /// How names of flags, variables and fields end whose values are nobody's business.
-const SECRET: [&str; 5] = ["password", "passwd", "secret", "token", "apikey"];
+const SECRET: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "access_key",
+    "access-key",
+    "credential",
+    "credentials",
+];
 const HIDDEN: &str = "(not shown)";
 
 /// Returns the hunks of a unified diff; empty where the texts are equal. What looks like a secret is not in it.

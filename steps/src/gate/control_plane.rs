@@ -32,7 +32,7 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     }
     let masters = || inventory.nodes.iter().filter(|node| node.node.control_plane);
     for node in masters() {
-        manifests(node, &mut findings);
+        manifests(inventory, node, &mut findings);
         key_pairs(node, &mut findings);
         match standing(inventory).brings_etcd_back(node) {
             true => without_etcd(node, &mut findings),
@@ -66,9 +66,9 @@ fn unready_pod(inventory: &Inventory, pod: &str, findings: &mut Findings) {
 }
 
 /// The plan begins with putting those back of which kubeadm has left a copy.
-fn manifests(node: &NodeInventory, findings: &mut Findings) {
+fn manifests(inventory: &Inventory, node: &NodeInventory, findings: &mut Findings) {
     let (name, state) = (&node.node.name, &node.control_plane);
-    let etcd = state.has_etcd().then_some("etcd");
+    let etcd = inventory.has_etcd(node).then_some("etcd");
     let missing = |component: &&str| state.image(component).is_empty();
     for component in etcd.into_iter().chain(VERSIONED).filter(missing) {
         let evidence = format!("{name} has no manifest of {component}");

@@ -43,7 +43,7 @@ impl Stages<'_> {
         let members: Vec<&NodeInventory> = inventory
             .nodes
             .iter()
-            .filter(|node| runs_older(node, least, self.hop, before))
+            .filter(|node| runs_older((inventory, node), least, self.hop, before))
             .collect();
         if members.is_empty() {
             return Ok(Vec::new());
@@ -119,10 +119,15 @@ fn least_before(hop: &Hop, before: Version) -> Option<&'static LeastEtcd> {
 
 /// Whether a node's own member is older than that, by the time this hop begins: earlier hops bring what their kubeadm installs. One whose
 /// manifest is put back first may be of any age, and its step finds out.
-fn runs_older(node: &NodeInventory, least: &LeastEtcd, hop: &Hop, before: Version) -> bool {
+fn runs_older(
+    (inventory, node): (&Inventory, &NodeInventory),
+    least: &LeastEtcd,
+    hop: &Hop,
+    before: Version,
+) -> bool {
     let image = node.control_plane.image("etcd");
     let now = tag_of(image).and_then(upstream);
-    let is_gone = image.is_empty() && node.control_plane.has_etcd();
+    let is_gone = image.is_empty() && inventory.has_etcd(node);
     if now.is_none() && !is_gone {
         return false;
     }

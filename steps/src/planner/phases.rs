@@ -138,7 +138,7 @@ impl Stages<'_> {
         verb: Verb,
         phases: impl Iterator<Item = &'a Phase>,
     ) -> Result<Vec<StepSpec>, PlanProblem> {
-        let has_etcd = node.control_plane.has_etcd();
+        let has_etcd = self.inventory.has_etcd(node);
         let phases = phases.filter(|phase| has_etcd || phase.part != Part::Etcd);
         phases.map(|phase| self.phase(node, verb, phase)).collect()
     }

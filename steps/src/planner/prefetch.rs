@@ -61,9 +61,13 @@ impl Stages<'_> {
             let named = ["imageTag", "imageRepository"].map(|it| [part, &[it]].concat());
             named.iter().any(|path| config.has(path))
         };
-        let skips = |addon| self.options.kubeadm.skip_addons.contains(&addon);
+        let maps = self.inventory.survey.config_maps.as_ref();
+        // A cluster without an addon's ConfigMap has that addon's work done by something else.
+        let has = |map: &str| maps.map_or(true, |maps| maps.contains_key(map));
+        let skips =
+            |addon: Addon| self.options.kubeadm.skip_addons.contains(&addon) || !has(addon.name());
         let is_worker = !node.node.control_plane;
-        let has_etcd = is_worker || node.control_plane.has_etcd();
+        let has_etcd = is_worker || self.inventory.has_etcd(node);
         let left_out = [
             ("-coredns", is_own(&["dns"]) || skips(Addon::CoreDns)),
             ("-kube-proxy", skips(Addon::KubeProxy)),

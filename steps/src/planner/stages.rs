@@ -36,8 +36,7 @@ pub(crate) fn step_id(id: &str, target: &str) -> Result<StepId, PlanProblem> {
 pub(super) struct Stages<'a> {
     pub(super) options: &'a Options,
     pub(super) hop: &'a Hop,
-    /// All nodes of the plan.
-    pub(super) nodes: &'a [NodeInventory],
+    pub(super) inventory: &'a Inventory,
 }
 
 impl Stages<'_> {
@@ -156,7 +155,7 @@ impl Stages<'_> {
         let target = self.hop.target;
         let installed = node.packages.version(name);
         let has = if upstream(installed) == Some(target) { installed } else { "" };
-        let elsewhere = self.nodes.iter().map(|other| other.offers.version(name, target));
+        let elsewhere = self.inventory.nodes.iter().map(|other| other.offers.version(name, target));
         let all = [node.offers.version(name, target), has].into_iter().chain(elsewhere);
         let mut named = all.filter(|version| !version.is_empty());
         named.next().map(str::to_owned).ok_or_else(|| PlanProblem::NotOffered {

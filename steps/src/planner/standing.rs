@@ -46,7 +46,8 @@ pub fn standing(inventory: &Inventory) -> Standing {
     let pods: Vec<(String, Version)> = inventory.nodes.iter().flat_map(static_pods).collect();
     let versions = || pods.iter().map(|(_, version)| *version).chain([config]);
     let (oldest, newest) = (versions().min().unwrap_or(config), versions().max().unwrap_or(config));
-    let missing: Vec<(String, String)> = inventory.nodes.iter().flat_map(missing).collect();
+    let missing: Vec<(String, String)> =
+        inventory.nodes.iter().flat_map(|node| missing(inventory, node)).collect();
     let mut seen: Vec<String> =
         missing.iter().map(|(node, it)| format!("{node} has no manifest of {it}")).collect();
     if oldest != newest {
@@ -66,11 +67,14 @@ fn kubelet_config(inventory: &Inventory) -> Option<(String, String)> {
         Some((name.strip_prefix("kubelet-config-1.")?.parse::<u32>().ok()?, name.clone()))
     });
     let (_, from) = older.filter(|(minor, _)| *minor < inventory.version.minor).max()?;
-    (!maps.contains_key(&name)).then_some((name, from))
+    // Around 1.24 a feature gate of kubeadm decides which name it is.
+    let with_minor = format!("kubelet-config-1.{}", inventory.version.minor);
+    let is_there = [&name, &with_minor, "kubelet-config"].iter().any(|it| maps.contains_key(*it));
+    (!is_there).then_some((name, from))
 }
 
-fn missing(node: &NodeInventory) -> Vec<(String, String)> {
-    let etcd = node.control_plane.has_etcd().then_some("etcd");
+fn missing(inventory: &Inventory, node: &NodeInventory) -> Vec<(String, String)> {
+    let etcd = inventory.has_etcd(node).then_some("etcd");
     let wanted = etcd.into_iter().chain(VERSIONED).filter(|_| node.node.control_plane);
     let gone = wanted.filter(|it| node.control_plane.manifest(it).is_empty());
     gone.map(|it| (node.node.name.clone(), it.to_owned())).collect()
@@ -114,6 +118,28 @@ mod tests {
         let mut inventory = without("etcd");
         inventory.node_mut("cp3").control_plane.pairs.retain(|pair, _| !pair.contains("/etcd/"));
         assert_eq!(standing(&inventory).missing, []);
+    }
+
+    #[test]
+    fn a_key_pair_that_is_left_from_before_etcd_moved_is_no_member() {
+        let mut inventory = without("etcd");
+        inventory.edit("kubeadm-config", "ClusterConfiguration", |text| {
+            let external = "  external:\n    endpoints:\n    - https://10.0.0.9:2379\n";
+            text.replace("  local:\n    dataDir: /var/lib/etcd\n", external)
+        });
+        assert_eq!(standing(&inventory).missing, []);
+    }
+
+    #[test]
+    fn a_feature_gate_may_name_the_kubelets_configuration_otherwise() {
+        let mut inventory = healthy(1, 0, "v1.24.1");
+        let maps = inventory.survey.config_maps.as_mut().unwrap();
+        let map = maps.remove("kubelet-config").unwrap();
+        maps.insert("kubelet-config-1.23".to_owned(), map.clone());
+        assert!(standing(&inventory).kubelet_config.is_some());
+        let maps = inventory.survey.config_maps.as_mut().unwrap();
+        maps.insert("kubelet-config-1.24".to_owned(), map);
+        assert_eq!(standing(&inventory).kubelet_config, None);
     }
 
     #[test]

@@ -40,11 +40,17 @@ fn a_lost_manifest_comes_back_from_kubeadms_newest_whole_copy_and_others_stay() 
 }
 
 #[test]
-fn etcd_comes_back_like_any_other() {
+fn etcd_comes_back_only_from_a_copy_that_is_younger_than_the_api_servers_manifest() {
     let (node, _) = control_plane();
-    let folder = "/etc/kubernetes/tmp/kubeadm-backup-manifests-2026-11-21-10-00-00";
-    node.write(&format!("{folder}/etcd.yaml"), "    image: etcd\n");
+    let copy = |year: u32| {
+        let folder = format!("/etc/kubernetes/tmp/kubeadm-backup-manifests-{year}-01-01-10-00-00");
+        node.write(&format!("{folder}/etcd.yaml"), "    image: etcd\n");
+    };
+    copy(2020);
     fs::remove_file(node.path(&manifest("etcd"))).unwrap();
+    assert_eq!(node.run(PUT_BACK.1, &["etcd"], "").0, 65);
+    assert!(!node.path(&manifest("etcd")).exists(), "it is of an earlier upgrade");
+    copy(2999);
     assert_eq!(node.run(PUT_BACK.1, &["etcd"], "").0, 0);
     assert_eq!(node.read(&manifest("etcd")), "    image: etcd\n");
 }

@@ -15,7 +15,10 @@ socket() {
 find_client() {
     endpoint=$(socket)
     client=none
-    if [ -n "$endpoint" ] && command -v crictl >/dev/null 2>&1; then
+    # Beside a kubelet with dockershim (until 1.23) lies a containerd that is docker's own.
+    if [ -S /var/run/dockershim.sock ] && command -v docker >/dev/null 2>&1; then
+        client=docker
+    elif [ -n "$endpoint" ] && command -v crictl >/dev/null 2>&1; then
         client=crictl
     elif command -v ctr >/dev/null 2>&1 && [ "${endpoint%containerd.sock}" != "$endpoint" ]; then
         client=ctr

@@ -28,6 +28,10 @@ case $wanted_minor in -) reopen_room "$home/any" ;; *) reopen_room "$home/$wante
 list_images "$kubeadm" >"$images.tmp" || { echo 'kup: the new kubeadm does not say which images it needs' >&2; exit 69; }
 mv -f "$images.tmp" "$images"
 find_client
+if [ "$client" = none ]; then
+    echo 'kup: neither crictl nor ctr nor docker is here to pull images with: kubeadm and the kubelet will pull them' >&2
+    exit 0
+fi
 missing=
 while IFS= read -r image; do
     if image_is_there "$image"; then

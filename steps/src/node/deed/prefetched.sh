@@ -17,6 +17,7 @@ if [ ! -f "$images" ]; then
 fi
 echo images=known
 find_client
+if [ "$client" = none ]; then exit 0; fi
 while IFS= read -r image; do
     answer=no
     if image_is_there "$image"; then answer=yes; fi
