@@ -30,11 +30,12 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     for pod in &inventory.unready_pods {
         unready_pod(inventory, pod, &mut findings);
     }
+    let standing = standing(inventory);
     let masters = || inventory.nodes.iter().filter(|node| node.node.control_plane);
     for node in masters() {
         manifests(inventory, node, &mut findings);
         key_pairs(node, &mut findings);
-        match standing(inventory).brings_etcd_back(node) {
+        match standing.brings_etcd_back(node) {
             true => without_etcd(node, &mut findings),
             false => api_server(node, &mut findings),
         }
