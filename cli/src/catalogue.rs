@@ -5,13 +5,12 @@ use kup_core::event::{Entry, Event, StepPrepared};
 use kup_core::id::{BlobId, RunId, StepId};
 use kup_core::journal::{BlobError, Blobs};
 use kup_core::state::RunState;
+use kup_steps::activity::PRE_IMAGE;
 use serde::Serialize;
 
 use crate::error::{CliError, Exit};
 use crate::wiring::Session;
 
-/// The note of a step under which its copy on the node is found.
-const ON_NODE: &str = "pre-image";
 /// So many characters of an id are shown.
 const SHORT: usize = 12;
 
@@ -95,7 +94,7 @@ fn of_step<'a>(
     (entry, prepared): (&'a Entry, &'a StepPrepared),
 ) -> impl Iterator<Item = Kept> + 'a {
     let target = state.plan.find(&prepared.step).map(|(stage, _)| stage.target.clone());
-    let on_node = prepared.notes.iter().find(|(name, _)| name == ON_NODE);
+    let on_node = prepared.notes.iter().find(|(name, _)| name == PRE_IMAGE);
     let on_node = on_node.map(|(_, path)| path.clone());
     prepared.backups.iter().map(move |backup| Kept {
         id: backup.blob.clone(),

@@ -37,6 +37,9 @@ pub mod uncordon;
 pub mod upgrade_plan;
 pub mod verify;
 
+/// The note of a step under which the place of its copy on the node stands.
+pub const PRE_IMAGE: &str = "pre-image";
+
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);

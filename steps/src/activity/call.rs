@@ -131,7 +131,7 @@ pub(super) async fn run(
 
 /// Returns the script with all that the step says to kubeadm.
 pub(super) fn script(cx: &StepContext, care: Care) -> Result<Script, ActivityError> {
-    let pre_image = cx.note("pre-image").unwrap_or(NO_PRE_IMAGE);
+    let pre_image = cx.note(super::PRE_IMAGE).unwrap_or(NO_PRE_IMAGE);
     let care = match care {
         Care::ControlPlane => "control-plane",
         Care::Etcd => "etcd",

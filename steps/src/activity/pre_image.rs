@@ -4,12 +4,11 @@
 use kup_core::activity::{ActivityError, Prepared, StepContext};
 use kup_core::event::Backup;
 
-use super::{call, manifests};
+use super::{PRE_IMAGE, call, manifests};
 use crate::host::Host;
 use crate::script::{READ_FILES, Script};
 use crate::world::{World, host_error};
 
-const NOTE: &str = "pre-image";
 /// The kubelet's files that kubeadm writes.
 pub(super) const KUBELET_FILES: [&str; 3] = [
     "/var/lib/kubelet/config.yaml",
@@ -52,7 +51,7 @@ pub(super) async fn take(
     let on_node = host.keep(&cx.run, &name, &reply.stdout).await.map_err(|e| host_error(&e))?;
     let size = u64::try_from(reply.stdout.len()).unwrap_or(u64::MAX);
     let what = format!("{} of {}", paths.join(" "), cx.target);
-    let notes = vec![(NOTE.to_owned(), on_node)];
+    let notes = vec![(PRE_IMAGE.to_owned(), on_node)];
     Ok(Prepared { notes, backups: vec![Backup { what, blob, size }] })
 }
 
@@ -67,5 +66,5 @@ pub(super) async fn of_kubeadm(cx: &StepContext, world: &World) -> Result<Prepar
 
 /// Returns the place of the pre-image on the node.
 pub(super) fn path(cx: &StepContext) -> Result<&str, ActivityError> {
-    super::need_note(cx, NOTE)
+    super::need_note(cx, PRE_IMAGE)
 }

@@ -7,7 +7,7 @@ use kup_core::plan::{Stage, StepSpec};
 use kup_core::state::{RunState, StepRecord};
 
 use super::RollbackProblem;
-use crate::activity::config_maps;
+use crate::activity::{PRE_IMAGE, config_maps};
 use crate::cluster::Node;
 use crate::planner::{step, step_id};
 
@@ -149,7 +149,7 @@ impl Back<'_> {
             .collect();
         let note = |name| notes.get(name).map(|value| (*value).to_owned());
         let (Some(kept), Some(config), Some(flags)) =
-            (note("pre-image"), note("kubelet:config"), note("kubelet:flags"))
+            (note(PRE_IMAGE), note("kubelet:config"), note("kubelet:flags"))
         else {
             return Err(RollbackProblem::NoBackup(id));
         };
