@@ -179,13 +179,14 @@ reopen_room() {
     if [ ! -f "$list" ]; then list=$1/kup.sources; fi
 }
 
-# Runs a program of apt in the room.
+# Runs a program of apt in the room. It keeps no cache of what is installed: apt takes one for fresh as long as dpkg's status has the same size
+# and second, and then knows nothing of a transaction that has just ended.
 in_room() {
     program=$1
     shift
     "$program" -o "Dir::Etc::sourcelist=$list" -o Dir::Etc::sourceparts=- -o "Dir::State::Lists=$room/lists" -o "Dir::Cache=$room/cache" \
-        -o APT::Sandbox::User=root -o APT::Keep-Downloaded-Packages=true -o Acquire::Retries=2 -o Acquire::http::Timeout=20 \
-        -o Acquire::https::Timeout=20 "$@"
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root -o APT::Keep-Downloaded-Packages=true \
+        -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
 }
 
 refresh_room() {
