@@ -140,6 +140,15 @@ pub(crate) struct Rollback {
     /// Show what it would do, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Take only this node back, and rest there
+    #[arg(long, value_name = "NODE", conflicts_with = "to")]
+    pub(crate) node: Option<String>,
+    /// Go back to where this step was done, and rest there
+    #[arg(long, value_name = "STEP")]
+    pub(crate) to: Option<String>,
+    /// Write over what somebody else has changed since the run left it
+    #[arg(long)]
+    pub(crate) overwrite_changes: bool,
     /// Why; kept in the history
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,

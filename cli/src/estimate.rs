@@ -143,6 +143,8 @@ fn durations(entries: &[Entry], kind: &str) -> Vec<(String, Duration)> {
             Event::RunStarted(_)
             | Event::GateChecked(_)
             | Event::GateIgnored(_)
+            | Event::RollbackLimited(_)
+            | Event::UndoPlanned(_)
             | Event::StepObserved(_)
             | Event::StepPrepared(_)
             | Event::AttemptSettled(_)

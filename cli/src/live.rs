@@ -143,6 +143,8 @@ fn is_worth_a_line(event: &Event, live: bool) -> bool {
         | Event::RunResumed(_)
         | Event::GateChecked(_)
         | Event::GateIgnored(_)
+        | Event::RollbackLimited(_)
+        | Event::UndoPlanned(_)
         | Event::AttemptSettled(_)
         | Event::RetryScheduled(_)
         | Event::StepCompleted(_)

@@ -131,6 +131,11 @@ fn in_wave(
     wave: &Wave,
 ) -> Decision {
     let open = || wave.stages.iter().filter_map(|stage| Some((stage, current(state, stage)?)));
+    // Also while the undo of what failed is still under way.
+    let is_blocked = |step: &StepSpec| {
+        state.step(&step.id).is_some_and(|it| matches!(it.state, StepState::Blocked(_)))
+    };
+    let is_stuck = wave.stages.iter().any(|stage| stage.steps.iter().any(is_blocked));
     let blocked: Vec<StepId> = open()
         .filter(|(_, (_, record))| matches!(record.state, StepState::Blocked(_)))
         .map(|(_, (step, _))| step.id.clone())
@@ -143,7 +148,7 @@ fn in_wave(
     let mut waits = Vec::new();
     for (stage, (step, record)) in open() {
         if !is_under_way(stage, step) {
-            if !blocked.is_empty() || under_way >= wave.max_parallel as usize {
+            if is_stuck || under_way >= wave.max_parallel as usize {
                 continue;
             }
             under_way += 1;

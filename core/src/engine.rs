@@ -202,7 +202,8 @@ impl Engine {
                 return self.append(vec![Event::RetryScheduled(retry)]).await;
             }
             Action::Block(error) => {
-                return self.append(vec![Event::StepBlocked(StepBlocked { step, error })]).await;
+                let blocked = StepBlocked { step, error };
+                return self.append(self.with_undo(Event::StepBlocked(blocked))).await;
             }
         };
         self.spawn(step, doing)
@@ -283,7 +284,7 @@ impl Engine {
         };
         let Some((step, doing)) = self.under_way.remove(&id) else { return Ok(()) };
         match self.event_of(step, doing, done) {
-            Some(event) => self.append(vec![event]).await,
+            Some(event) => self.append(self.with_undo(event)).await,
             None => Ok(()),
         }
     }

@@ -52,6 +52,10 @@ pub enum Event {
     RunFinished(RunFinished),
     /// An operator lets the run begin although a gate blocks.
     GateIgnored(GateIgnored),
+    /// A rollback rests after a wave of its plan.
+    RollbackLimited(RollbackLimited),
+    /// What a step that failed has done to its node is undone before an operator is asked.
+    UndoPlanned(Box<UndoPlanned>),
     /// An event of a newer kup: kept and shown, and resuming refuses.
     Opaque(Opaque),
 }
@@ -87,12 +91,14 @@ impl Event {
             Self::StepSkipped(e) => Some(&e.step),
             Self::StepBlocked(e) => Some(&e.step),
             Self::OperatorDecided(e) => Some(&e.step),
+            Self::UndoPlanned(e) => Some(&e.step),
             Self::RunStarted(_)
             | Self::RunResumed(_)
             | Self::GateChecked(_)
             | Self::GateIgnored(_)
             | Self::RunPaused(_)
             | Self::RollbackStarted(_)
+            | Self::RollbackLimited(_)
             | Self::RunFinished(_)
             | Self::Opaque(_) => None,
         }
@@ -119,6 +125,8 @@ impl Event {
             Self::RollbackStarted(_) => 15,
             Self::RunFinished(_) => 16,
             Self::GateIgnored(_) => 17,
+            Self::RollbackLimited(_) => 19,
+            Self::UndoPlanned(_) => 20,
             Self::Opaque(opaque) => opaque.type_id,
         }
     }

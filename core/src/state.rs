@@ -12,6 +12,7 @@ use crate::event::{
 use crate::id::{Epoch, Seq, StepId};
 use crate::plan::{Plan, Stage};
 
+mod back;
 mod gate;
 mod step;
 
@@ -171,6 +172,8 @@ impl RunState {
             Event::RollbackStarted(rollback) => {
                 self.turn_back(entry, &rollback.plan)?;
             }
+            Event::RollbackLimited(limited) => self.limit(entry, limited)?,
+            Event::UndoPlanned(planned) => self.plan_undo(entry, planned)?,
             Event::RunFinished(finished) => self.finish(entry, finished)?,
             Event::Opaque(opaque) => self.opaque.push((entry.seq, *opaque)),
             Event::StepObserved(_)
@@ -209,22 +212,6 @@ impl RunState {
                 open.inherited = true;
             }
         }
-    }
-
-    fn turn_back(&mut self, entry: &Entry, plan: &Plan) -> Result<(), IllegalEntry> {
-        if self.phase == Phase::Rollback {
-            return Err(illegal(entry, "the run is being rolled back already"));
-        }
-        if matches!(self.status, Status::Finished(Outcome::RolledBack | Outcome::Abandoned)) {
-            return Err(illegal(entry, "the run is over"));
-        }
-        self.take_over();
-        self.phase = Phase::Rollback;
-        self.until = None;
-        self.plan = plan.clone();
-        self.gates.clear();
-        self.ignored.clear();
-        self.add_steps(entry)
     }
 
     fn add_steps(&mut self, entry: &Entry) -> Result<(), IllegalEntry> {

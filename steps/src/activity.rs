@@ -33,12 +33,21 @@ mod pre_image;
 pub mod prefetch;
 pub mod put_back;
 pub mod repository;
+mod running;
 pub mod uncordon;
 pub mod upgrade_plan;
 pub mod verify;
 
 /// The note of a step under which the place of its copy on the node stands.
 pub const PRE_IMAGE: &str = "pre-image";
+
+/// The parameter of an undo that writes over what somebody else has changed since the run left it.
+pub(crate) const OVERWRITE: &str = "overwrite";
+
+/// Whether an undo still has to ask about what somebody else has changed: an operator has not agreed, and it has not begun.
+fn minds_changes(cx: &StepContext) -> bool {
+    cx.attempt == 0 && cx.step.params.get(OVERWRITE).is_none_or(|yes| yes != "yes")
+}
 
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {

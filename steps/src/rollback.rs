@@ -1,8 +1,11 @@
 //! The way back as a plan of its own, made from the journal and a look at the cluster. Pure. Nodes in reverse order; within a node cordon,
-//! drain, files and packages back, restart, verify, uncordon; a kubelet goes back before any API server.
+//! drain, files and packages back, restart, verify, uncordon; a kubelet goes back before any API server; what is in the API goes back last.
 //!
-//! This is the first form: files, ConfigMaps, packages, holds and repositories of this run go back (class R1) over the same etcd data. It
-//! does not take etcd itself back, and refuses where that would be needed.
+//! Without an API server nobody can cordon, drain, or say Ready: then the machines themselves are asked, kubelets go back where their pods are, and
+//! nodes are uncordoned at the end.
+//!
+//! Files, ConfigMaps, packages, holds and repositories of this run go back (class R1) over the same etcd data. It does not take etcd itself back,
+//! and refuses where that would be needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +13,25 @@ use kup_core::event::Outcome;
 use kup_core::id::StepId;
 use kup_core::plan::{Plan, Stage, StepSpec, Wave};
 use kup_core::state::{RunState, Status, StepRecord};
-use thiserror::Error;
 
-use crate::cluster::Node;
-use crate::facts::ControlPlaneState;
-use crate::host::{Host, HostError};
-use crate::planner::{PlanProblem, step_id, verify_stage};
+use crate::activity::OVERWRITE;
+use crate::planner::{step_id, verify_stage};
 use crate::version::{Version, image_minor};
 
 mod back;
+pub mod backups;
+mod changed;
+mod extent;
 mod outlook;
+mod present;
+mod problem;
 
 use back::Back;
+pub use extent::Extent;
+use extent::Turn;
 pub use outlook::{Outlook, outlook};
+pub use present::Present;
+pub use problem::RollbackProblem;
 
 /// What the way back costs, as DESIGN's classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,94 +56,98 @@ impl Class {
     }
 }
 
-/// Says why there is no way back that this form may take. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum RollbackProblem {
-    /// It is done already.
-    #[error("the run was rolled back already")]
-    RolledBack,
-    /// It was given up.
-    #[error("the run was abandoned")]
-    Abandoned,
-    /// Nothing was changed by the run.
-    #[error("the run has changed nothing, so there is nothing to roll back; `kup abandon` ends it")]
-    NothingDone,
-    /// An attempt may still be running.
-    #[error("the outcome of step `{0}` is not known, so it cannot be undone yet")]
-    Unsettled(StepId),
-    /// etcd itself was upgraded by a minor: an older one does not read what a newer one has written.
-    #[error(
-        "etcd on {node} is at {to}, before the run it was at {from}: this rollback does not take etcd back a minor"
-    )]
-    Etcd {
-        /// The node.
-        node: String,
-        /// The image before.
-        from: String,
-        /// The image after.
-        to: String,
-    },
-    /// A kubelet would be newer than the API server.
-    #[error(
-        "the kubelet of {node} is at {kubelet} and this run did not replace it: it would be newer than an API server at {to}"
-    )]
-    Kubelet {
-        /// The node.
-        node: String,
-        /// Its version.
-        kubelet: String,
-        /// The version that the rollback goes back to.
-        to: String,
-    },
-    /// The control plane went through more than one minor.
-    #[error(
-        "the control plane went from {from} as far as {reached}: no rollback goes back more than one minor; go on with `kup resume`"
-    )]
-    TooFar {
-        /// The version that the rollback would go back to.
-        from: Version,
-        /// The newest version that a control plane may have.
-        reached: Version,
-    },
-    /// A node came later.
-    #[error("node {0} joined after the run began; it would be newer than the control plane")]
-    Joined(String),
-    /// A node is gone.
-    #[error("node {0} of the run is gone from the cluster")]
-    Gone(String),
-    /// A backup is missing from the journal.
-    #[error("step `{0}` recorded nothing to go back to")]
-    NoBackup(StepId),
-    /// A step could not be built.
-    #[error("the rollback cannot be planned")]
-    Plan(#[source] PlanProblem),
+/// A way back.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// What it does.
+    pub plan: Plan,
+    /// What it costs.
+    pub class: Class,
+    /// The last wave to run before pausing, where not everything is to go back now.
+    pub until: Option<String>,
 }
 
-impl From<PlanProblem> for RollbackProblem {
-    fn from(problem: PlanProblem) -> Self {
-        Self::Plan(problem)
+impl Way {
+    /// Lets the rollback write over what was changed since the run left it.
+    pub fn overwrite(&mut self) {
+        let stages = self.plan.waves.iter_mut().flat_map(|wave| &mut wave.stages);
+        for step in stages.flat_map(|stage| &mut stage.steps) {
+            step.params.insert(OVERWRITE.to_owned(), "yes".to_owned());
+        }
     }
 }
 
-/// The present, as far as a rollback must know it.
-#[derive(Debug, Clone, Default)]
-pub struct Present {
-    /// The nodes of the API.
-    pub nodes: Vec<Node>,
-    /// The image in etcd's manifest of each control plane whose static pods the run has touched.
-    pub etcd: BTreeMap<String, String>,
+/// Plans the way back.
+///
+/// # Errors
+/// See [`RollbackProblem`].
+pub fn rollback(
+    state: &RunState,
+    present: &Present,
+    extent: &Extent,
+) -> Result<Way, RollbackProblem> {
+    check(state, present)?;
+    not_too_far(state)?;
+    same_etcd(state, &present.etcd)?;
+    extent.check(state, present)?;
+    let mut back = Back::new(state, present.silent.is_some());
+    let mut waves = Vec::new();
+    let mut until = None;
+    for turn in extent.turns(state) {
+        waves.extend(turn_waves(&mut back, &turn)?);
+        until = until.or_else(|| waves.last().map(|wave: &Wave| wave.name.clone()));
+    }
+    if waves.is_empty() {
+        return Err(RollbackProblem::NothingDone);
+    }
+    let kubelets =
+        present.kubelets.iter().map(|(node, now)| (node.clone(), back.old_kubelet(node, now)));
+    let kubelets: Vec<(String, String)> = kubelets.collect();
+    kubelets_fit(state, &kubelets)?;
+    let mut verify = verify_stage(&state.plan.from, kubelets.into_iter())?;
+    for step in &mut verify.steps {
+        step.id = step_id(&format!("rollback.{}", step.id), "cluster")?;
+    }
+    waves.push(wave("rollback-verify".to_owned(), (1, 1), vec![verify]));
+    let (from, to) = (state.plan.to.clone(), state.plan.from.clone());
+    let plan = Plan { from, to, gates: Vec::new(), waves };
+    let until = until.filter(|_| !matches!(extent, Extent::All));
+    Ok(Way { plan, class: class(state), until })
 }
 
-impl Present {
-    /// Looks at a control plane that the run has touched.
-    ///
-    /// # Errors
-    /// See [`HostError`].
-    pub async fn look_at(&mut self, node: String, host: &dyn Host) -> Result<(), HostError> {
-        let image = ControlPlaneState::read(host).await?.image("etcd").to_owned();
-        self.etcd.insert(node, image);
-        Ok(())
+/// Returns the waves of one turn: the nodes in reverse order, then what waits for the API.
+fn turn_waves(back: &mut Back<'_>, turn: &Turn) -> Result<Vec<Wave>, RollbackProblem> {
+    let plan = &back.state.plan;
+    let mut waves = Vec::new();
+    for forward in plan.waves.iter().rev() {
+        back.hop = forward.hop;
+        let mut stages = Vec::new();
+        for stage in forward.stages.iter().rev() {
+            stages.extend(back.stage(stage, turn)?);
+        }
+        let name = format!("rollback-{}{}", forward.name, turn.name);
+        waves.push(wave(name, (forward.hop, forward.max_parallel), stages));
     }
+    let late = std::mem::take(&mut back.late);
+    waves.push(wave(format!("rollback-api{}", turn.name), (1, 1), late));
+    waves.retain(|wave| !wave.stages.is_empty());
+    Ok(waves)
+}
+
+fn wave(name: String, (hop, max_parallel): (u32, u32), stages: Vec<Stage>) -> Wave {
+    Wave { name, hop, max_parallel, stages }
+}
+
+/// Returns the machines at which to look before: all where nobody else tells of them, else those that the run has touched.
+#[must_use]
+pub fn worth_a_look(state: &RunState, is_alone: bool) -> Vec<String> {
+    let had_effects = |step: &StepSpec| state.step(&step.id).is_some_and(StepRecord::had_effects);
+    let touched = |name: &str| {
+        let mut stages = state.started.plan.stages().filter(|stage| stage.target == name);
+        stages.any(|stage| stage.steps.iter().any(had_effects))
+    };
+    let names = state.started.machines.iter().map(|machine| machine.name.clone());
+    names.filter(|name| is_alone || touched(name)).collect()
 }
 
 /// Returns the control planes whose static pods the run may have touched.
@@ -155,48 +168,6 @@ fn control_plane_steps(state: &RunState) -> impl Iterator<Item = (&Stage, &StepS
     state.started.plan.steps().filter(move |(_, step)| kubeadm(step) && had_effects(step))
 }
 
-/// Plans the way back.
-///
-/// # Errors
-/// See [`RollbackProblem`].
-pub fn rollback(state: &RunState, present: &Present) -> Result<(Plan, Class), RollbackProblem> {
-    let nodes = &present.nodes;
-    check(state, nodes)?;
-    not_too_far(state)?;
-    same_etcd(state, &present.etcd)?;
-    let mut back = Back { state, hop: 1, emitted: BTreeSet::new() };
-    let mut waves = Vec::new();
-    for wave in state.plan.waves.iter().rev() {
-        let mut stages = Vec::new();
-        back.hop = wave.hop;
-        for stage in wave.stages.iter().rev() {
-            stages.extend(back.stage(stage)?);
-        }
-        if !stages.is_empty() {
-            let name = format!("rollback-{}", wave.name);
-            waves.push(Wave { name, hop: wave.hop, max_parallel: wave.max_parallel, stages });
-        }
-    }
-    if waves.is_empty() {
-        return Err(RollbackProblem::NothingDone);
-    }
-    let kubelets = nodes.iter().map(|node| (node.name.clone(), back.old_kubelet(node)));
-    let kubelets: Vec<(String, String)> = kubelets.collect();
-    kubelets_fit(state, &kubelets)?;
-    let mut verify = verify_stage(&state.plan.from, kubelets.into_iter())?;
-    for step in &mut verify.steps {
-        step.id = step_id(&format!("rollback.{}", step.id), "cluster")?;
-    }
-    waves.push(Wave {
-        name: "rollback-verify".to_owned(),
-        hop: 1,
-        max_parallel: 1,
-        stages: vec![verify],
-    });
-    let (from, to) = (state.plan.to.clone(), state.plan.from.clone());
-    Ok((Plan { from, to, gates: Vec::new(), waves }, class(state)))
-}
-
 fn class(state: &RunState) -> Class {
     let not_live =
         ["prefetch.", "repository.", "kubeadm-package.", "kubeadm-preflight.", "upgrade-plan."];
@@ -205,7 +176,7 @@ fn class(state: &RunState) -> Class {
     if touched { Class::R1 } else { Class::R0 }
 }
 
-fn check(state: &RunState, nodes: &[Node]) -> Result<(), RollbackProblem> {
+fn check(state: &RunState, present: &Present) -> Result<(), RollbackProblem> {
     match &state.status {
         Status::Finished(Outcome::RolledBack) => return Err(RollbackProblem::RolledBack),
         Status::Finished(Outcome::Abandoned) => return Err(RollbackProblem::Abandoned),
@@ -215,7 +186,7 @@ fn check(state: &RunState, nodes: &[Node]) -> Result<(), RollbackProblem> {
         return Err(RollbackProblem::Unsettled(id.clone()));
     }
     let ours: BTreeSet<&str> = state.started.machines.iter().map(|m| m.name.as_str()).collect();
-    let present: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+    let present: BTreeSet<&str> = present.kubelets.keys().map(String::as_str).collect();
     if let Some(joined) = present.difference(&ours).next() {
         return Err(RollbackProblem::Joined((*joined).to_owned()));
     }

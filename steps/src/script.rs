@@ -49,6 +49,8 @@ scripts! {
     KUBELET = "kubelet";
     /// Asks: owner, units, attempts and backups that kup has left, of all runs. Prints `key=value` lines.
     LEFTOVERS = "leftovers";
+    /// Asks: the hashes of copies that kup keeps there. Args: their paths. Prints `key=value` lines.
+    KEPT = "kept";
     /// Asks: what `kubeadm upgrade plan` says of a version. Args: version, further flags.
     UPGRADE_PLAN = "upgrade-plan";
     /// Asks: the bytes of files and folders as a tar. Args: absolute paths; missing ones are left out.
@@ -65,6 +67,9 @@ composed! {
     CONTROL_PLANE = "control-plane" of "kubeadm/running" "kubeadm/pairs" "control-plane";
     /// Changes: puts missing manifests back from kubeadm's own copies. Args: components...
     PUT_BACK = "put-back" of "kubeadm/running" "kubeadm/putting-back" "put-back";
+    /// Changes: puts static pods back as a pre-image has them, one at a time, each waited for through the node's own runtime; then files. Args:
+    /// pre-image, components..., `--`, absolute paths...
+    SWAP_BACK = "swap-back" of "kubeadm/running" "kubeadm/pairs" "kubeadm/putting-back" "socket" "kubeadm/containers" "swap-back";
     /// Changes: puts a missing manifest or a broken key pair back, then `kubeadm upgrade apply`. Args: pre-image, version, further flags.
     KUBEADM_APPLY = "kubeadm-apply" of "kubeadm/running" "kubeadm/pairs" "kubeadm/putting-back" "kubeadm-apply";
     /// Changes: the same with `kubeadm upgrade node`. Args: pre-image, `control-plane` or `worker`, further flags.
@@ -82,7 +87,7 @@ composed! {
     /// Asks: which package versions the repositories of minors offer. Args: minors (`v1.20`)...
     OFFERS = "offers" of "manager/apt" "deed/offers";
     /// Asks: which packages and images are there already. Args as those of [`PREFETCH`].
-    PREFETCHED = "prefetched" of "manager/apt" "deed/room" "deed/images" "deed/prefetched";
+    PREFETCHED = "prefetched" of "manager/apt" "deed/room" "socket" "deed/images" "deed/prefetched";
     /// Changes: the node's Kubernetes repository to a minor, and the package lists. Args: minor (`v1.20`).
     REPOSITORY = "repository" of "manager/apt" "deed/repository";
     /// Changes: installs packages in exact versions and keeps their holds. Args: `name=version`...
@@ -90,7 +95,7 @@ composed! {
     /// Changes: installs packages in exact older versions and sets holds. Args: `hold:a,b` and `name=version`...
     DOWNGRADE = "downgrade" of "manager/apt" "deed/room" "deed/exact" "deed/downgrade";
     /// Changes: downloads packages and pulls images, and installs nothing. Args: see the head of its file.
-    PREFETCH = "prefetch" of "manager/apt" "deed/room" "deed/images" "deed/prefetch";
+    PREFETCH = "prefetch" of "manager/apt" "deed/room" "socket" "deed/images" "deed/prefetch";
     /// Asks: what the kubeadm of a release would change. Args: see the head of its file.
     DIFF = "diff" of "manager/apt" "deed/diff";
     /// [`PACKAGES`] with dnf.
@@ -98,7 +103,7 @@ composed! {
     /// [`OFFERS`] with dnf.
     DNF_OFFERS = "dnf-offers" of "manager/rpm" "manager/dnf" "deed/offers";
     /// [`PREFETCHED`] with dnf.
-    DNF_PREFETCHED = "dnf-prefetched" of "manager/rpm" "manager/dnf" "deed/room" "deed/images" "deed/prefetched";
+    DNF_PREFETCHED = "dnf-prefetched" of "manager/rpm" "manager/dnf" "deed/room" "socket" "deed/images" "deed/prefetched";
     /// [`REPOSITORY`] with dnf.
     DNF_REPOSITORY = "dnf-repository" of "manager/rpm" "manager/dnf" "deed/repository";
     /// [`INSTALL`] with dnf.
@@ -106,7 +111,7 @@ composed! {
     /// [`DOWNGRADE`] with dnf.
     DNF_DOWNGRADE = "dnf-downgrade" of "manager/rpm" "manager/dnf" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with dnf.
-    DNF_PREFETCH = "dnf-prefetch" of "manager/rpm" "manager/dnf" "deed/room" "deed/images" "deed/prefetch";
+    DNF_PREFETCH = "dnf-prefetch" of "manager/rpm" "manager/dnf" "deed/room" "socket" "deed/images" "deed/prefetch";
     /// [`DIFF`] with dnf.
     DNF_DIFF = "dnf-diff" of "manager/rpm" "manager/dnf" "deed/diff";
     /// [`PACKAGES`] with zypper.
@@ -114,7 +119,7 @@ composed! {
     /// [`OFFERS`] with zypper.
     ZYPPER_OFFERS = "zypper-offers" of "manager/rpm" "manager/zypper" "deed/offers";
     /// [`PREFETCHED`] with zypper.
-    ZYPPER_PREFETCHED = "zypper-prefetched" of "manager/rpm" "manager/zypper" "deed/room" "deed/images" "deed/prefetched";
+    ZYPPER_PREFETCHED = "zypper-prefetched" of "manager/rpm" "manager/zypper" "deed/room" "socket" "deed/images" "deed/prefetched";
     /// [`REPOSITORY`] with zypper.
     ZYPPER_REPOSITORY = "zypper-repository" of "manager/rpm" "manager/zypper" "deed/repository";
     /// [`INSTALL`] with zypper.
@@ -122,7 +127,7 @@ composed! {
     /// [`DOWNGRADE`] with zypper.
     ZYPPER_DOWNGRADE = "zypper-downgrade" of "manager/rpm" "manager/zypper" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with zypper.
-    ZYPPER_PREFETCH = "zypper-prefetch" of "manager/rpm" "manager/zypper" "deed/room" "deed/images" "deed/prefetch";
+    ZYPPER_PREFETCH = "zypper-prefetch" of "manager/rpm" "manager/zypper" "deed/room" "socket" "deed/images" "deed/prefetch";
     /// [`DIFF`] with zypper.
     ZYPPER_DIFF = "zypper-diff" of "manager/rpm" "manager/zypper" "deed/diff";
     /// [`PACKAGES`] with plain programs.
@@ -130,7 +135,7 @@ composed! {
     /// [`OFFERS`] with plain programs.
     BINARIES_OFFERS = "binaries-offers" of "manager/binaries" "deed/offers";
     /// [`PREFETCHED`] with plain programs.
-    BINARIES_PREFETCHED = "binaries-prefetched" of "manager/binaries" "deed/room" "deed/images" "deed/prefetched";
+    BINARIES_PREFETCHED = "binaries-prefetched" of "manager/binaries" "deed/room" "socket" "deed/images" "deed/prefetched";
     /// [`REPOSITORY`] with plain programs: there is none to switch.
     BINARIES_REPOSITORY = "binaries-repository" of "manager/binaries" "deed/repository";
     /// [`DIFF`] with plain programs.
@@ -140,5 +145,5 @@ composed! {
     /// [`DOWNGRADE`] with plain programs.
     BINARIES_DOWNGRADE = "binaries-downgrade" of "manager/binaries" "deed/room" "deed/exact" "deed/downgrade";
     /// [`PREFETCH`] with plain programs.
-    BINARIES_PREFETCH = "binaries-prefetch" of "manager/binaries" "deed/room" "deed/images" "deed/prefetch";
+    BINARIES_PREFETCH = "binaries-prefetch" of "manager/binaries" "deed/room" "socket" "deed/images" "deed/prefetch";
 }

@@ -68,6 +68,12 @@ impl World {
         self.owner.run.as_str()
     }
 
+    /// Returns the machines by their nodes, for looking only: nothing is compared and nothing claimed.
+    #[must_use]
+    pub fn machines(&self) -> &BTreeMap<String, Arc<dyn Host>> {
+        &self.hosts
+    }
+
     /// Returns the cluster, after making sure that it is the run's.
     ///
     /// # Errors

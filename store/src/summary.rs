@@ -161,6 +161,8 @@ fn next(status: RunStatus, event: &Event) -> RunStatus {
         Event::RunStarted(_)
         | Event::GateChecked(_)
         | Event::GateIgnored(_)
+        | Event::RollbackLimited(_)
+        | Event::UndoPlanned(_)
         | Event::StepObserved(_)
         | Event::StepPrepared(_)
         | Event::AttemptStarted(_)

@@ -1,15 +1,16 @@
 //! `kup rollback RUN`: undo what a run did, after showing it.
 
-use kup_core::activity::ActivityError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use kup_core::decide::Mode;
 use kup_core::engine::Rest;
-use kup_core::event::{Event, PauseReason, RollbackStarted, RunPaused};
+use kup_core::event::{Event, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
-use kup_core::plan::Plan;
 use kup_core::state::{Phase, RunState, Status};
-use kup_steps::rollback::{Class, Present, rollback, touched_control_planes};
-
-use serde::Serialize;
+use kup_steps::host::Host;
+use kup_steps::rollback::backups::unsound;
+use kup_steps::rollback::{Extent, Present, Way, rollback, worth_a_look};
 
 use super::confirm;
 use super::resume::{reconnect, resumed, take_over};
@@ -17,7 +18,7 @@ use crate::args::{Format, Global, Rollback};
 use crate::connect::Connected;
 use crate::error::{CliError, Exit};
 use crate::output::{self, tell};
-use crate::render::rollback::plan_table;
+use crate::render::rollback::{Shown, way_table};
 use crate::wiring::{Driver, Session, conclude};
 
 pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliError> {
@@ -29,28 +30,79 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
         return Ok(Exit::Done);
     }
     must_be_newest(&session, &run, &seen)?;
+    let extent = extent(args, &run, &seen)?;
     if args.dry_run {
-        let connected = reconnect(&session, &run, &seen).await?;
-        let present = look(&connected, &seen).await?;
-        let (plan, class) = rollback(&seen, &present)?;
-        return show(global, (&plan, class), &seen).map(|()| Exit::Done);
+        let way = match seen.phase {
+            Phase::Forward => {
+                let connected = reconnect(&session, &run, &seen).await?;
+                let hosts = machines(&connected, &seen);
+                let present = look(&connected, &seen, &hosts).await?;
+                let way = rollback(&seen, &present, &extent)?;
+                must_be_sound((&session, &run), (&way, &seen), &hosts).await?;
+                (way, present)
+            }
+            Phase::Rollback => return Err(under_way(&run)),
+        };
+        return show(global, &way, &seen).map(|()| Exit::Done);
     }
     let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
-    if seen.phase == Phase::Rollback {
-        driver.engine.record(vec![resumed(&session, args.reason.clone())]).await?;
-    } else {
-        turn_back(global, args, &session, &mut driver).await?;
+    match seen.phase {
+        Phase::Rollback => driver.engine.record(goes_on(args, &session)).await?,
+        Phase::Forward => turn_back((global, args, &extent), (&session, &run), &mut driver).await?,
     }
     let rest = driver.drive(Mode::Go).await?;
-    let exit = conclude(&driver, &run, rest)?;
+    let exit = match rest {
+        Rest::Paused(PauseReason::Reached { wave }) => reached(&run, &wave),
+        Rest::Finished(_) | Rest::Paused(_) | Rest::Settled => conclude(&driver, &run, rest)?,
+    };
     Ok(if exit == Exit::RolledBack { Exit::Done } else { exit })
+}
+
+fn extent(args: &Rollback, run: &RunId, state: &RunState) -> Result<Extent, CliError> {
+    let given = args.node.is_some() || args.to.is_some();
+    if given && state.phase == Phase::Rollback {
+        return Err(under_way(run));
+    }
+    let names_machine = |node: &String| state.started.machines.iter().any(|it| it.name == *node);
+    match (&args.node, &args.to) {
+        (Some(node), _) if !names_machine(node) => {
+            Err(CliError::unchanged(Exit::Usage, format!("the run has no node `{node}`"))
+                .hint(format!("`kup show {run}` names them")))
+        }
+        (Some(node), _) => Ok(Extent::Node(node.clone())),
+        (None, Some(step)) => step.parse().map(Extent::To).map_err(|e| {
+            CliError::unchanged(Exit::Usage, format!("`{step}` is not the name of a step"))
+                .because(&e)
+        }),
+        (None, None) => Ok(Extent::All),
+    }
+}
+
+fn under_way(run: &RunId) -> CliError {
+    CliError::unchanged(Exit::Usage, format!("run {run} is being rolled back already")).hint(
+        format!("`kup rollback {run}` goes on with it; `kup show {run}` says where it stands"),
+    )
+}
+
+/// A rollback that rests, or was to rest, goes all the way now.
+fn goes_on(args: &Rollback, session: &Session) -> Vec<Event> {
+    let limited = RollbackLimited { until: None, operator: session.operator.clone() };
+    vec![resumed(session, args.reason.clone()), Event::RollbackLimited(limited)]
+}
+
+fn reached(run: &RunId, wave: &str) -> Exit {
+    let what = wave.strip_prefix("rollback-").unwrap_or(wave);
+    tell!(
+        "Run {run} is back as far as you asked ({what}) and rests. `kup rollback {run}` takes the rest back; \
+         `kup abandon {run}` leaves the cluster as it is now, and `kup start` goes forward from there"
+    );
+    Exit::Done
 }
 
 /// Learns what is still under way, plans the way back, asks, and records it.
 async fn turn_back(
-    global: &Global,
-    args: &Rollback,
-    session: &Session,
+    (global, args, extent): (&Global, &Rollback, &Extent),
+    (session, run): (&Session, &RunId),
     driver: &mut Driver,
 ) -> Result<(), CliError> {
     let unfinished = !driver.engine.state().is_finished();
@@ -63,12 +115,16 @@ async fn turn_back(
             ));
         }
     }
-    let agreed = agree(global, args, driver).await;
-    match agreed {
-        Ok(plan) => {
+    match agree((global, args, extent), (session, run), driver).await {
+        Ok(way) => {
             let (operator, reason) = (session.operator.clone(), args.reason.clone());
-            let started = RollbackStarted { operator, reason, plan };
-            driver.engine.record(vec![Event::RollbackStarted(Box::new(started))]).await?;
+            let limited = RollbackLimited { until: way.until, operator: operator.clone() };
+            let started = RollbackStarted { operator, reason, plan: way.plan };
+            let mut events = vec![Event::RollbackStarted(Box::new(started))];
+            if limited.until.is_some() {
+                events.push(Event::RollbackLimited(limited));
+            }
+            driver.engine.record(events).await?;
             Ok(())
         }
         Err(error) => {
@@ -84,64 +140,94 @@ async fn turn_back(
     }
 }
 
-async fn agree(global: &Global, args: &Rollback, driver: &Driver) -> Result<Plan, CliError> {
-    let unchanged =
-        |exit, e: ActivityError| CliError::unchanged(exit, "cannot plan the way back").because(&e);
-    let cluster = driver.world.cluster().await.map_err(|e| unchanged(Exit::Api, e))?;
+async fn agree(
+    (global, args, extent): (&Global, &Rollback, &Extent),
+    (session, run): (&Session, &RunId),
+    driver: &Driver,
+) -> Result<Way, CliError> {
     let state = driver.engine.state();
-    let mut present = Present { nodes: cluster.nodes().await?, ..Present::default() };
-    for node in touched_control_planes(state) {
-        let host = driver.world.host(&node).await.map_err(|e| unchanged(Exit::Ssh, e))?;
-        present.look_at(node, host).await?;
+    let present = Present::of_world(state, &driver.world).await;
+    let present = present.map_err(|e| {
+        CliError::unchanged(Exit::Ssh, "cannot look at what would go back").record(&e.to_record())
+    })?;
+    let mut way = (rollback(state, &present, extent)?, present);
+    must_be_sound((session, run), (&way.0, state), driver.world.machines()).await?;
+    let shown = Global { state_dir: None, output: Format::Table, verbose: global.verbose };
+    show(&shown, &way, state)?;
+    let changed = !way.1.changed.is_empty();
+    if changed && args.yes && !args.overwrite_changes {
+        return Err(CliError::unchanged(
+            Exit::Stopped,
+            "somebody has changed what would go back, and nobody has agreed to write over it",
+        )
+        .hint("look at what is listed above; `--overwrite-changes` writes over it"));
     }
-    let (plan, class) = rollback(state, &present)?;
-    show(
-        &Global { state_dir: None, output: Format::Table, verbose: global.verbose },
-        (&plan, class),
-        state,
-    )?;
-    let endpoint = &state.started.cluster.endpoint;
-    let question =
-        format!("Take the cluster at {endpoint} back from {} to {}?", plan.from, plan.to);
-    let yes = args.yes;
+    ask(&way.0, args.yes, driver).await?;
+    if changed {
+        way.0.overwrite();
+    }
+    Ok(way.0)
+}
+
+async fn ask(way: &Way, yes: bool, driver: &Driver) -> Result<(), CliError> {
+    let endpoint = &driver.engine.state().started.cluster.endpoint;
+    let (from, to) = (&way.plan.from, &way.plan.to);
+    let question = match &way.until {
+        None => format!("Take the cluster at {endpoint} back from {from} to {to}?"),
+        Some(wave) => {
+            format!("Take the cluster at {endpoint} back towards {to}, as far as {wave}?")
+        }
+    };
     // Signals are heard already, so the question must not keep kup from obeying them.
     tokio::select! {
         answer = tokio::task::spawn_blocking(move || confirm(&question, yes)) => {
-            answer.map_err(|e| CliError::new(Exit::Unexpected, "cannot ask you").because(&e))??;
+            answer.map_err(|e| CliError::new(Exit::Unexpected, "cannot ask you").because(&e))?
         }
         exit = driver.signals.any() => {
-            return Err(CliError::unchanged(exit, "stopped before the rollback"));
+            Err(CliError::unchanged(exit, "stopped before the rollback"))
         }
     }
-    Ok(plan)
+}
+
+fn machines(connected: &Connected, state: &RunState) -> BTreeMap<String, Arc<dyn Host>> {
+    let machines = state.started.machines.iter().map(|m| (m.name.clone(), m.address.clone()));
+    connected.hosts_at(machines).into_iter().map(|(node, (_, host))| (node, host)).collect()
 }
 
 /// Looks without owning anything, for a dry run.
-async fn look(connected: &Connected, state: &RunState) -> Result<Present, CliError> {
-    let mut present = Present { nodes: connected.cluster.nodes().await?, ..Present::default() };
-    let machines = state.started.machines.iter().map(|m| (m.name.clone(), m.address.clone()));
-    let hosts = connected.hosts_at(machines);
-    for node in touched_control_planes(state) {
-        if let Some((_, host)) = hosts.get(&node) {
-            present.look_at(node, host.as_ref()).await?;
-        }
-    }
+async fn look(
+    connected: &Connected,
+    state: &RunState,
+    hosts: &BTreeMap<String, Arc<dyn Host>>,
+) -> Result<Present, CliError> {
+    let mut present = Present::of_api(state, connected.cluster.as_ref()).await?;
+    let wanted = worth_a_look(state, present.silent.is_some());
+    let hosts = wanted.iter().filter_map(|node| hosts.get(node));
+    present.look(state, hosts.map(Arc::clone).collect()).await?;
     Ok(present)
 }
 
-#[derive(Serialize)]
-struct Shown<'a> {
-    class: String,
-    cost: &'static str,
-    plan: &'a Plan,
+/// Refuses a way back that rests on backups which are whole nowhere.
+async fn must_be_sound(
+    (session, run): (&Session, &RunId),
+    (way, state): (&Way, &RunState),
+    hosts: &BTreeMap<String, Arc<dyn Host>>,
+) -> Result<(), CliError> {
+    let blobs = session.store.blobs(run);
+    let unsound = unsound((&way.plan, state), &blobs, hosts).await?;
+    if unsound.is_empty() {
+        return Ok(());
+    }
+    let message = "the way back rests on backups that are not whole";
+    let error =
+        unsound.into_iter().fold(CliError::unchanged(Exit::Damaged, message), CliError::cause);
+    Err(error.hint(format!("`kup backup verify {run}` reads all of them; bring the blob back under its name from a copy of the state directory")))
 }
 
-fn show(global: &Global, (plan, class): (&Plan, Class), state: &RunState) -> Result<(), CliError> {
-    let shown = Shown { class: format!("{class:?}"), cost: class.explain(), plan };
-    output::print(global.output, &shown, || {
-        let endpoint = &state.started.cluster.endpoint;
-        format!("{}{class:?}: {}\n", plan_table(plan, endpoint), class.explain())
-    })
+fn show(global: &Global, way: &(Way, Present), state: &RunState) -> Result<(), CliError> {
+    let shown = Shown::of(&way.0, &way.1);
+    let endpoint = &state.started.cluster.endpoint;
+    output::print(global.output, &shown, || way_table(&shown, endpoint))
 }
 
 /// Only the newest run of a cluster goes back: later ones rest on it.

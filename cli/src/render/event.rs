@@ -3,7 +3,7 @@
 use kup_core::clock::Timestamp;
 use kup_core::event::{
     AttemptEnded, AttemptResult, Event, Found, GateIgnored, OperatorDecided, OperatorDecision,
-    Outcome, PauseReason, RollbackStarted, RunStarted, Settlement, Verdict,
+    Outcome, PauseReason, RollbackLimited, RollbackStarted, RunStarted, Settlement, Verdict,
 };
 
 /// Returns the event's name and what it says.
@@ -19,6 +19,8 @@ pub(crate) fn describe(event: &Event) -> (&'static str, String) {
             let GateIgnored { gate, code, operator, evidence } = e;
             ("GateIgnored", format!("{gate} ({code}), by {operator}, although: {evidence}"))
         }
+        Event::RollbackLimited(e) => ("RollbackLimited", limited(e)),
+        Event::UndoPlanned(e) => ("UndoPlanned", format!("by {}", e.undo.id)),
         Event::StepObserved(e) => ("StepObserved", found(&e.found)),
         Event::StepPrepared(e) => ("StepPrepared", prepared(e)),
         Event::AttemptStarted(e) => {
@@ -162,5 +164,13 @@ pub(crate) fn pause(reason: &PauseReason) -> String {
         }
         PauseReason::Reached { wave } => format!("{wave} is done, as asked"),
         PauseReason::Gate { gate } => format!("the gate {gate} blocks"),
+    }
+}
+
+fn limited(limited: &RollbackLimited) -> String {
+    let operator = &limited.operator;
+    match &limited.until {
+        Some(wave) => format!("rests after {wave}, by {operator}"),
+        None => format!("goes on to its end, by {operator}"),
     }
 }

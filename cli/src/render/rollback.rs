@@ -3,9 +3,65 @@
 use std::fmt::Write;
 
 use kup_core::plan::{Plan, Stage, Wave};
+use kup_steps::rollback::{Present, Way};
+use serde::Serialize;
+
+/// What an operator is shown of a way back.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown<'a> {
+    class: String,
+    cost: &'static str,
+    /// The last wave that is done now; nothing where all are.
+    until: Option<&'a str>,
+    /// Why no API server answers.
+    without_api: Option<&'a str>,
+    /// What somebody else has changed since the run left it.
+    changed: &'a [String],
+    plan: &'a Plan,
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn of(way: &'a Way, present: &'a Present) -> Self {
+        Self {
+            class: format!("{:?}", way.class),
+            cost: way.class.explain(),
+            until: way.until.as_deref(),
+            without_api: present.silent.as_deref(),
+            changed: &present.changed,
+            plan: &way.plan,
+        }
+    }
+}
+
+/// Returns the whole as text.
+pub(crate) fn way_table(shown: &Shown<'_>, endpoint: &str) -> String {
+    let mut text = plan_table(shown.plan, endpoint);
+    let mut line = |words: String| {
+        // Writing to a String does not fail.
+        writeln!(text, "{words}").ok();
+    };
+    line(format!("{}: {}", shown.class, shown.cost));
+    if let Some(wave) = shown.until {
+        line(format!(
+            "Rests after {wave}; what stands below it stays as it is until `kup rollback` is said again."
+        ));
+    }
+    if let Some(why) = shown.without_api {
+        line(format!(
+            "No API server answers ({why}). Nothing is drained: kubelets go back where their pods are, which may restart; nodes that have joined since are not seen; what is in the API goes back last, when it answers."
+        ));
+    }
+    if !shown.changed.is_empty() {
+        line(format!(
+            "Changed by somebody else since the run left it, and written over: {}",
+            shown.changed.join(", ")
+        ));
+    }
+    text
+}
 
 /// Returns the plan as a tree.
-pub(crate) fn plan_table(plan: &Plan, endpoint: &str) -> String {
+fn plan_table(plan: &Plan, endpoint: &str) -> String {
     let mut text = format!("Cluster at {endpoint}: {} to {}\n", plan.from, plan.to);
     for wave in &plan.waves {
         text += &wave_lines(wave);

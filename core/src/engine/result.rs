@@ -3,15 +3,16 @@
 use tracing::warn;
 
 use super::Engine;
-use crate::activity::ActivityError;
+use crate::activity::{ActivityError, UndoClass};
 use crate::decide::{MAX_LOOKS, backoff};
 use crate::event::{
-    AttemptEnded, AttemptResult, AttemptSettled, Doing, ErrorClass, Event, RetryScheduled,
-    StepBlocked, StepCompleted, StepObserved, StepPrepared,
+    AttemptEnded, AttemptResult, AttemptSettled, Doing, ErrorClass, Event, Found, RetryScheduled,
+    StepBlocked, StepCompleted, StepObserved, StepPrepared, UndoPlanned,
 };
 use crate::id::{BlobId, StepId};
 use crate::perform::Done;
-use crate::state::StepRecord;
+use crate::plan::StepSpec;
+use crate::state::{Phase, StepRecord, StepState};
 
 impl Engine {
     pub(super) fn event_of(&self, step: StepId, doing: Doing, done: Done) -> Option<Event> {
@@ -47,6 +48,49 @@ impl Engine {
                 self.retry_or_block(step, doing, (&record, &error))
             }
         })
+    }
+
+    /// Adds to the word that a step is blocked the plan to undo it, where that is safe: its failure and what it did are known, it has
+    /// taken what an undo needs, and nobody else has changed what it is about.
+    pub(super) fn with_undo(&self, event: Event) -> Vec<Event> {
+        let mut undo = None;
+        if let Event::StepBlocked(blocked) = &event {
+            undo = self.undo_of(blocked);
+        }
+        std::iter::once(event).chain(undo.map(|undo| Event::UndoPlanned(Box::new(undo)))).collect()
+    }
+
+    fn undo_of(&self, blocked: &StepBlocked) -> Option<UndoPlanned> {
+        let StepBlocked { step, error } = blocked;
+        let record = self.state.step(step)?;
+        let is_known = record.open.is_none() && error.class != ErrorClass::Unclear;
+        let is_ours = match &record.state {
+            StepState::Observed(Found::Before { .. } | Found::Between { repairable: true, .. })
+            | StepState::Succeeded => true,
+            StepState::Observed(_)
+            | StepState::Pending
+            | StepState::Started
+            | StepState::Failed
+            | StepState::Blocked(_)
+            | StepState::Completed(_)
+            | StepState::Skipped(_) => false,
+        };
+        let has_effects = record.had_effects() && record.prepared.is_some();
+        if self.state.phase != Phase::Forward || !is_known || !is_ours || !has_effects {
+            return None;
+        }
+        let (_, spec) = self.state.plan.find(step)?;
+        let activity = self.parts.catalog.activity(spec).ok()?;
+        if spec.undo_of.is_some() || activity.undo_class() != UndoClass::Reversible {
+            return None;
+        }
+        let undo = StepSpec {
+            id: self.state.undo_id(step)?,
+            title: format!("undo: {}", spec.title),
+            undo_of: Some(step.clone()),
+            ..spec.clone()
+        };
+        Some(UndoPlanned { step: step.clone(), undo })
     }
 
     fn retry_or_block(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::StepId;
-use crate::plan::Plan;
+use crate::plan::{Plan, StepSpec};
 
 /// Payload of type 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +186,24 @@ pub struct GateIgnored {
     pub operator: String,
     /// What the gate had seen when it blocked.
     pub evidence: String,
+}
+
+/// Payload of type 19.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackLimited {
+    /// The last wave of the rollback's plan to run before pausing; `None` for all of them.
+    pub until: Option<String>,
+    /// Who wants so.
+    pub operator: String,
+}
+
+/// Payload of type 20.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoPlanned {
+    /// The step that failed for good.
+    pub step: StepId,
+    /// The step that undoes it: it takes its place before it in the plan in force.
+    pub undo: StepSpec,
 }
 
 /// An event that this kup does not know.

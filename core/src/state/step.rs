@@ -156,6 +156,8 @@ impl StepRecord {
             | Event::RunResumed(_)
             | Event::GateChecked(_)
             | Event::GateIgnored(_)
+            | Event::RollbackLimited(_)
+            | Event::UndoPlanned(_)
             | Event::RunPaused(_)
             | Event::RollbackStarted(_)
             | Event::RunFinished(_)

@@ -6,11 +6,11 @@ use futures::future::BoxFuture;
 use kup_core::activity::{ActivityError, Output, Proof, StepContext};
 use kup_core::event::{Found, Settlement};
 
-use super::{config_maps, manifests, others};
+use super::{config_maps, manifests, others, pre_image};
 use crate::attempt;
 use crate::facts::{ControlPlaneState, KubeletState};
 use crate::host::Host;
-use crate::script::{KUBEADM_PHASE, RESTORE_FILES, Script};
+use crate::script::{KUBEADM_PHASE, RESTORE_FILES, SWAP_BACK, Script};
 use crate::world::{World, host_error};
 
 const PAUSE: Duration = Duration::from_secs(1);
@@ -148,9 +148,45 @@ pub(super) async fn restore(
     files: Vec<String>,
 ) -> Result<Output, ActivityError> {
     may_begin(cx, world).await?;
-    let mut args = vec![super::pre_image::path(cx)?.to_owned()];
+    let host = world.host(&cx.target).await?;
+    let mut args = vec![pre_image::brought(cx, host).await?];
     args.extend(files);
-    attempt::run(cx, world.host(&cx.target).await?, Script::new(RESTORE_FILES, args)).await
+    attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await
+}
+
+/// Puts static pods of the pre-image back one after the other, then files, once the other control planes serve.
+pub(super) async fn swap_back(
+    cx: &StepContext,
+    world: &World,
+    (components, files): (&[&str], &[&str]),
+) -> Result<Output, ActivityError> {
+    may_begin(cx, world).await?;
+    let host = world.host(&cx.target).await?;
+    let mut args = vec![pre_image::brought(cx, host).await?];
+    args.extend(in_order(components, answers(world).await));
+    args.push("--".to_owned());
+    args.extend(files.iter().map(|file| (*file).to_owned()));
+    attempt::run(cx, host, Script::new(SWAP_BACK, args)).await
+}
+
+/// Whether an API server answers.
+async fn answers(world: &World) -> bool {
+    match world.cluster().await {
+        Ok(cluster) => cluster.server_version().await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// No controller may be newer than its API server, so on the way back that one comes last; but without one nothing works, so then it comes first.
+fn in_order(components: &[&str], is_served: bool) -> Vec<String> {
+    let mut ordered: Vec<String> = components.iter().map(|it| (*it).to_owned()).collect();
+    ordered.sort_by_key(|it| match (it.as_str(), is_served) {
+        ("etcd", _) => 0,
+        ("kube-apiserver", false) => 1,
+        ("kube-apiserver", true) => 3,
+        (_, _) => 2,
+    });
+    ordered
 }
 
 /// Waits until a look proves the effect. While the API server restarts, not to get an answer is part of the picture.

@@ -58,7 +58,7 @@ pub(super) async fn left(cluster: &dyn Cluster) -> Result<Vec<(String, String)>,
     Ok(left)
 }
 
-fn digest(data: &BTreeMap<String, String>) -> String {
+pub(crate) fn digest(data: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
     for (key, value) in data {
         hash.update(key.len().to_le_bytes());

@@ -38,7 +38,9 @@ impl Activity for ConfigMaps {
     async fn observe(&self, cx: &StepContext) -> Result<Found, ActivityError> {
         let differing = config_maps::differing(cx, self.0.cluster().await?).await?;
         let left = cx.param("left")?;
-        let later = differing.iter().filter(|kept| cx.attempt == 0 && kept.was_changed_later(left));
+        let later = differing
+            .iter()
+            .filter(|kept| super::minds_changes(cx) && kept.was_changed_later(left));
         let later: Vec<&str> = later.map(|kept| kept.name.as_str()).collect();
         if !later.is_empty() {
             return Ok(Found::Foreign {

@@ -14,10 +14,10 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
-use super::{call, config_maps, kubelet_files, manifests, pre_image};
+use super::{call, config_maps, kubelet_files, manifests, pre_image, running};
 use crate::attempt;
-use crate::facts::{ControlPlaneState, KubeletState};
-use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, KUBEADM_PHASE, RESTORE_FILES, Script};
+use crate::facts::{ControlPlaneState, KubeletState, STATIC_PODS};
+use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, KUBEADM_PHASE, Script};
 use crate::world::World;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Kubeadm {
         }
         manifests::must_be_at(cx, &state, version)?;
         let cluster = self.world.cluster().await?;
-        let Some(evidence) = manifests::running(cluster, &cx.target, version).await? else {
+        let Some(evidence) = running::at_version(cluster, &cx.target, version).await? else {
             return Ok(None);
         };
         let at_version = call::config_is_at(&self.world, version).await?;
@@ -143,9 +143,7 @@ impl Kubeadm {
         if cx.param("role")? == "worker" {
             return Ok(Some(Proof::from("the kubelet's files are those from before".to_owned())));
         }
-        let old = manifests::version_before(cx);
-        let cluster = self.world.cluster().await?;
-        Ok(manifests::running(cluster, &cx.target, old).await?.map(Proof::from))
+        running::back_at(cx, &self.world, manifests::version_before(cx)).await
     }
 }
 
@@ -203,14 +201,16 @@ impl Activity for Kubeadm {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        self.may_begin(cx).await?;
-        let host = self.world.host(&cx.target).await?;
-        let mut args = vec![pre_image::path(cx)?.to_owned()];
-        if cx.param("role")? == "control-plane" {
-            args.extend(manifests::paths());
+        match cx.param("role")? {
+            "control-plane" => {
+                let back = (&STATIC_PODS[..], &pre_image::KUBELET_FILES[..]);
+                call::swap_back(cx, &self.world, back).await
+            }
+            _ => {
+                call::restore(cx, &self.world, pre_image::KUBELET_FILES.map(str::to_owned).into())
+                    .await
+            }
         }
-        args.extend(pre_image::KUBELET_FILES.map(str::to_owned));
-        attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await
     }
 
     async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {

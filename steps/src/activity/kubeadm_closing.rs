@@ -14,7 +14,7 @@ use kup_core::activity::{
 use kup_core::event::{Found, Settlement};
 
 use super::call::{self, Care};
-use super::{manifests, pre_image};
+use super::{manifests, pre_image, running};
 use crate::attempt;
 use crate::world::World;
 
@@ -33,7 +33,7 @@ impl KubeadmClosing {
                 cx.target
             )));
         }
-        let running = manifests::running(self.0.cluster().await?, &cx.target, version).await?;
+        let running = running::at_version(self.0.cluster().await?, &cx.target, version).await?;
         let left = manifests::hashes(&state, &kubelet);
         let evidence = format!("kubeadm finds the static pods of {} as they are", cx.target);
         Ok(running.map(|_| Proof { evidence, left }))

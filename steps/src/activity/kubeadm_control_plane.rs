@@ -14,7 +14,7 @@ use kup_core::activity::{
 use kup_core::event::{Found, Settlement};
 
 use super::call::{self, Care};
-use super::{manifests, pre_image};
+use super::{manifests, pre_image, running};
 use crate::attempt;
 use crate::facts::VERSIONED;
 use crate::world::World;
@@ -27,7 +27,7 @@ impl KubeadmControlPlane {
         let version = cx.param("version")?;
         let (state, kubelet) = call::read(cx, &self.0).await?;
         manifests::must_be_at(cx, &state, version)?;
-        let evidence = manifests::running(self.0.cluster().await?, &cx.target, version).await?;
+        let evidence = running::at_version(self.0.cluster().await?, &cx.target, version).await?;
         let left = manifests::hashes(&state, &kubelet);
         Ok(evidence.map(|evidence| Proof { evidence, left }))
     }
@@ -35,9 +35,7 @@ impl KubeadmControlPlane {
     /// The files must be back, and the pods of the old images up, before the next node is touched.
     async fn prove_undo(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
         super::must_be_before(self.observe(cx).await?)?;
-        let old = manifests::version_before(cx);
-        let running = manifests::running(self.0.cluster().await?, &cx.target, old).await?;
-        Ok(running.map(Proof::from))
+        running::back_at(cx, &self.0, manifests::version_before(cx)).await
     }
 }
 
@@ -85,7 +83,7 @@ impl Activity for KubeadmControlPlane {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        call::restore(cx, &self.0, manifests::paths_of(&VERSIONED)).await
+        call::swap_back(cx, &self.0, (&VERSIONED[..], &[])).await
     }
 
     async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {

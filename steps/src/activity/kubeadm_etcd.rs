@@ -14,7 +14,7 @@ use kup_core::activity::{
 use kup_core::event::{Found, Settlement};
 
 use super::call::{self, Care};
-use super::{manifests, pre_image};
+use super::{manifests, pre_image, running};
 use crate::attempt;
 use crate::facts::{ControlPlaneState, VERSIONED};
 use crate::world::World;
@@ -72,15 +72,14 @@ impl KubeadmEtcd {
             return Err(ActivityError::permanent(why));
         }
         let left = manifests::hashes(&state, &kubelet);
-        let runs = manifests::etcd_runs(self.0.cluster().await?, &cx.target, &image).await?;
+        let runs = running::etcd_at(self.0.cluster().await?, &cx.target, &image).await?;
         Ok(runs.map(|evidence| Proof { evidence, left }))
     }
 
     async fn prove_undo(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
         super::must_be_before(self.observe(cx).await?)?;
         let image = cx.note("image:etcd").unwrap_or_default();
-        let runs = manifests::etcd_runs(self.0.cluster().await?, &cx.target, image).await?;
-        Ok(runs.map(Proof::from))
+        running::etcd_back_at(cx, &self.0, image).await
     }
 }
 
@@ -131,7 +130,7 @@ impl Activity for KubeadmEtcd {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        call::restore(cx, &self.0, manifests::paths_of(&["etcd"])).await
+        call::swap_back(cx, &self.0, (&["etcd"], &[])).await
     }
 
     async fn verify_undo(&self, cx: &StepContext) -> Result<Proof, ActivityError> {

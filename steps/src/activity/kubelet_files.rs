@@ -10,13 +10,13 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
-use super::pre_image::KUBELET_FILES;
+use super::pre_image::{self, KUBELET_FILES};
 use crate::attempt;
 use crate::facts::KubeletState;
 use crate::script::{RESTORE_FILES, Script};
 use crate::world::{World, host_error};
 
-/// The activity `kubelet-files`. Parameters: `pre-image` (a path on the node), `config`, `flags` (hashes that
+/// The activity `kubelet-files`. Parameters: `pre-image` (a path on the node), `blob` (its bytes, where the node has lost them), `config`, `flags` (hashes that
 /// the files shall have), `left` (hashes that the upgrade left).
 pub struct KubeletFiles(pub Arc<World>);
 
@@ -56,7 +56,7 @@ impl Activity for KubeletFiles {
             });
         }
         let left = cx.param("left")?;
-        let later = cx.attempt == 0
+        let later = super::minds_changes(cx)
             && (is_later(left, "kubelet:config", (old_config, config))
                 || is_later(left, "kubelet:flags", (old_flags, flags)));
         Ok(match later {
@@ -79,7 +79,13 @@ impl Activity for KubeletFiles {
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let host = self.0.host(&cx.target).await?;
-        let mut args = vec![cx.param("pre-image")?.to_owned()];
+        let place = cx.param("pre-image")?;
+        // A plan of an older kup does not name the bytes.
+        let place = match cx.step.params.get("blob").and_then(|blob| blob.parse().ok()) {
+            Some(blob) => pre_image::whole(cx, host, (place, &blob)).await?,
+            None => place.to_owned(),
+        };
+        let mut args = vec![place];
         args.extend(KUBELET_FILES.map(str::to_owned));
         attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await
     }

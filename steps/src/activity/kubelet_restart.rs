@@ -19,8 +19,10 @@ use crate::script::{KUBELET_RESTART, Script};
 use crate::world::{World, host_error};
 
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long a kubelet that cannot work takes to say so.
+const TO_FAIL: Duration = Duration::from_secs(5);
 
-/// The activity `kubelet-restart`. Parameters: `version`.
+/// The activity `kubelet-restart`. Parameters: `version`; `alone` where no API server could say Ready, so that the unit itself is asked.
 pub struct KubeletRestart(pub Arc<World>);
 
 impl KubeletRestart {
@@ -30,8 +32,24 @@ impl KubeletRestart {
     }
 
     async fn ready_at(&self, cx: &StepContext, version: &str) -> Result<bool, ActivityError> {
+        if cx.step.params.get("alone").is_some_and(|alone| alone == "yes") {
+            return self.stays_up(cx, version).await;
+        }
         let node = super::node(&self.0, &cx.target).await?;
         Ok(node.ready && node.kubelet_version == version)
+    }
+}
+
+impl KubeletRestart {
+    /// A kubelet that does not like its configuration dies at once and is started again: it must be the same one after a while.
+    async fn stays_up(&self, cx: &StepContext, version: &str) -> Result<bool, ActivityError> {
+        let first = self.state(cx).await?;
+        cx.clock.sleep(TO_FAIL).await;
+        let later = self.state(cx).await?;
+        Ok(later.active == "active"
+            && later.invocation == first.invocation
+            && later.runs_what_is_installed()
+            && later.program_version() == version)
     }
 }
 
@@ -89,7 +107,7 @@ impl Activity for KubeletRestart {
         let until = cx.clock.now().plus(cx.step.policy.timeout());
         loop {
             match self.ready_at(cx, version).await {
-                Ok(true) => return Ok(Proof::from(format!("{} is Ready at {version}", cx.target))),
+                Ok(true) => return Ok(Proof::from(says(cx, version))),
                 Err(error) if !super::passes(&error) => return Err(error),
                 Ok(false) | Err(_) if cx.clock.now() > until => break,
                 Ok(false) | Err(_) => cx.clock.sleep(PAUSE).await,
@@ -108,5 +126,12 @@ impl Activity for KubeletRestart {
 
     async fn undo(&self, _: &StepContext) -> Result<Output, ActivityError> {
         super::nothing_to_undo()
+    }
+}
+
+fn says(cx: &StepContext, version: &str) -> String {
+    match cx.step.params.contains_key("alone") {
+        true => format!("the kubelet of {} runs at {version}", cx.target),
+        false => format!("{} is Ready at {version}", cx.target),
     }
 }

@@ -4,21 +4,8 @@
 use kup_core::activity::{ActivityError, StepContext};
 use kup_core::event::Found;
 
-use crate::cluster::{Cluster, Pod};
 use crate::facts::{ControlPlaneState, KubeletState, STATIC_PODS, VERSIONED};
 use crate::version::{image_minor, tag_of};
-use crate::world::cluster_error;
-
-/// Returns the manifests' paths.
-pub(super) fn paths() -> Vec<String> {
-    paths_of(&STATIC_PODS)
-}
-
-/// Returns the paths of some components' manifests.
-pub(super) fn paths_of(components: &[&str]) -> Vec<String> {
-    let path = |component: &&str| format!("/etc/kubernetes/manifests/{component}.yaml");
-    components.iter().map(path).collect()
-}
 
 /// Returns the notes by which a later look tells what was before, or what was left.
 pub(super) fn hashes(state: &ControlPlaneState, kubelet: &KubeletState) -> Vec<(String, String)> {
@@ -149,56 +136,21 @@ fn back(
             format!("{what}; etcd was at {} and an older minor does not read its data now", etcd.0);
         return Found::Foreign { what };
     }
+    let broken = state.broken_pairs();
+    if !broken.is_empty() {
+        let what = format!("{what}; key and certificate differ: {}", broken.join(", "));
+        return Found::Between { what, repairable: true };
+    }
     if changed.is_empty() && !kubelet_changed {
         return Found::Before { what };
     }
     // Without a record of what was left (the step never completed), what is there now is taken for the run's.
-    let foreign =
-        |c: &&str| left(c).is_some_and(|hash| hash != state.manifest(c)) && cx.attempt == 0;
+    let foreign = |c: &&str| {
+        left(c).is_some_and(|hash| hash != state.manifest(c)) && super::minds_changes(cx)
+    };
     let later: Vec<&str> = changed.iter().copied().filter(|c| foreign(c)).collect();
     if later.is_empty() {
         return Found::After { what };
     }
     Found::Foreign { what: format!("{what}; changed after the upgrade: {}", later.join(", ")) }
-}
-
-/// Returns the evidence that a control plane's pods run the images of `version`; `None` while they do not yet.
-pub(super) async fn running(
-    cluster: &dyn Cluster,
-    node: &str,
-    version: &str,
-) -> Result<Option<String>, ActivityError> {
-    if !cluster.unready_checks().await.map_err(|e| cluster_error(&e))?.is_empty() {
-        return Ok(None);
-    }
-    let pods = cluster.system_pods().await.map_err(|e| cluster_error(&e))?;
-    let up = |c: &&str| pods.iter().any(|pod| is_up(pod, node, c, version));
-    let all = VERSIONED.iter().all(up);
-    Ok(all.then(|| format!("the control plane of {node} runs {version} and is ready")))
-}
-
-/// A new manifest makes a new mirror pod, so that Running already tells of the new container. The API server must be Ready too: nodes
-/// depend on it. For the others Ready comes seconds late, and the closing verification waits for it.
-fn is_up(pod: &Pod, node: &str, component: &str, version: &str) -> bool {
-    pod.node == node
-        && pod.name == format!("{component}-{node}")
-        && pod.phase == "Running"
-        && (pod.ready || component != "kube-apiserver")
-        && pod.images.iter().any(|image| is_at(image, version))
-}
-
-/// Returns the evidence that etcd of a node runs an image and serves; `None` while it does not yet.
-pub(super) async fn etcd_runs(
-    cluster: &dyn Cluster,
-    node: &str,
-    image: &str,
-) -> Result<Option<String>, ActivityError> {
-    if !cluster.unready_checks().await.map_err(|e| cluster_error(&e))?.is_empty() {
-        return Ok(None);
-    }
-    let pods = cluster.system_pods().await.map_err(|e| cluster_error(&e))?;
-    let is_member = |pod: &&Pod| pod.node == node && pod.name == format!("etcd-{node}");
-    let up = |pod: &Pod| pod.ready && pod.images.iter().any(|it| it == image);
-    let runs = pods.iter().find(is_member).is_some_and(up);
-    Ok(runs.then(|| format!("etcd of {node} runs {image} and is ready")))
 }

@@ -13,6 +13,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_secs(2);
 /// What must serve on each of them.
 const SERVING: [&str; 2] = ["etcd", "kube-apiserver"];
+/// The same on the way back of a node whose own API server does not serve: it takes none away, and theirs may wait for the same way back.
+const SERVING_STILL: [&str; 1] = ["etcd"];
 
 /// Waits until all other control planes serve. `is_whole` says that the target itself is as it was before; where it is not, an API
 /// server that does not answer is no reason to wait, for the attempt repairs that first.
@@ -69,15 +71,19 @@ async fn away(cx: &StepContext, world: &World) -> Result<Vec<String>, ActivityEr
         return Ok(Vec::new());
     }
     let pods = cluster.system_pods().await.map_err(|e| cluster_error(&e))?;
-    let away = others.into_iter().filter(|node| !serves(node, &pods));
+    let own = nodes.iter().find(|node| node.name == cx.target);
+    let serves_itself = own.is_some_and(|node| serves(node, &pods, &SERVING));
+    let still = cx.step.undo_of.is_some() && !serves_itself;
+    let components: &[&str] = if still { &SERVING_STILL } else { &SERVING };
+    let away = others.into_iter().filter(|node| !serves(node, &pods, components));
     Ok(away.map(|node| node.name.clone()).collect())
 }
 
 /// Whether a control plane is Ready and its static pods that the others rest on are.
-fn serves(node: &Node, pods: &[Pod]) -> bool {
+fn serves(node: &Node, pods: &[Pod], components: &[&str]) -> bool {
     let counts = |pod: &&Pod| {
         let component = pod.labels.get("component").map(String::as_str).unwrap_or_default();
-        pod.node == node.name && SERVING.contains(&component)
+        pod.node == node.name && components.contains(&component)
     };
     node.ready && pods.iter().filter(counts).all(|pod| pod.ready)
 }

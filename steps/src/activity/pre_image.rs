@@ -3,8 +3,10 @@
 
 use kup_core::activity::{ActivityError, Prepared, StepContext};
 use kup_core::event::Backup;
+use kup_core::id::BlobId;
 
 use super::{PRE_IMAGE, call, manifests};
+use crate::facts::Copies;
 use crate::host::Host;
 use crate::script::{READ_FILES, Script};
 use crate::world::{World, host_error};
@@ -62,6 +64,64 @@ pub(super) async fn of_kubeadm(cx: &StepContext, world: &World) -> Result<Prepar
     let mut taken = take(cx, host, &OF_KUBEADM.map(str::to_owned)).await?;
     taken.notes.extend(manifests::hashes(&state, &kubelet));
     Ok(taken)
+}
+
+/// Makes sure that the pre-image lies whole on the node, and returns its place there. Where the node has lost it, or has other bytes under its name,
+/// it is brought again from here.
+///
+/// # Errors
+/// Permanent where it is whole on neither machine; nothing was touched then.
+pub(super) async fn brought(cx: &StepContext, host: &dyn Host) -> Result<String, ActivityError> {
+    let backups = cx.prepared.iter().flat_map(|prepared| &prepared.backups);
+    let blob = backups.into_iter().next().map(|backup| &backup.blob);
+    let blob = blob.ok_or_else(|| {
+        ActivityError::permanent(format!("step `{}` recorded no pre-image", cx.step.id))
+    })?;
+    whole(cx, host, (path(cx)?, blob)).await
+}
+
+/// As [`brought`], for a pre-image by its place and its bytes.
+pub(super) async fn whole(
+    cx: &StepContext,
+    host: &dyn Host,
+    (place, blob): (&str, &BlobId),
+) -> Result<String, ActivityError> {
+    let name = place.rsplit('/').next().unwrap_or(place);
+    let again = format!("again.{name}");
+    let beside = place.replace(name, &again);
+    for place in [place, &beside] {
+        if is_whole(host, (place, blob)).await? {
+            return Ok(place.to_owned());
+        }
+    }
+    let bytes = cx.blobs.get(blob).await.map_err(|e| {
+        let target = &cx.target;
+        let why = format!(
+            "the pre-image {place} of {target} is whole neither there nor here; nothing was touched"
+        );
+        ActivityError::permanent(why).because(&e)
+    })?;
+    let lost = !has_any(host, place).await?;
+    let name = if lost { name } else { &again };
+    cx.say(&format!("bringing {name} to {} again", cx.target));
+    let kept = host.keep(&cx.run, name, &bytes).await.map_err(|e| host_error(&e))?;
+    match is_whole(host, (&kept, blob)).await? {
+        true => Ok(kept),
+        false => Err(ActivityError::permanent(format!("{} has other bytes at {kept}", cx.target))),
+    }
+}
+
+async fn is_whole(host: &dyn Host, (place, blob): (&str, &BlobId)) -> Result<bool, ActivityError> {
+    Ok(hash_of(host, place).await?.is_some_and(|hash| hash == blob.as_str()))
+}
+
+async fn has_any(host: &dyn Host, place: &str) -> Result<bool, ActivityError> {
+    Ok(hash_of(host, place).await?.is_some())
+}
+
+async fn hash_of(host: &dyn Host, place: &str) -> Result<Option<String>, ActivityError> {
+    let copies = Copies::read(host, &[place.to_owned()]).await.map_err(|e| host_error(&e))?;
+    Ok(copies.0.get(place).cloned())
 }
 
 /// Returns the place of the pre-image on the node.

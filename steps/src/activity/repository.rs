@@ -105,7 +105,7 @@ impl Activity for Repository {
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
         let host = self.0.host(&cx.target).await?;
-        let mut args = vec![pre_image::path(cx)?.to_owned()];
+        let mut args = vec![pre_image::brought(cx, host).await?];
         args.extend(super::need_note(cx, "files")?.split(',').map(str::to_owned));
         attempt::run(cx, host, Script::new(RESTORE_FILES, args)).await
     }

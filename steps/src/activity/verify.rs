@@ -12,7 +12,7 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
-use super::{config_maps, manifests};
+use super::{config_maps, running};
 use crate::cluster::{Cluster, Node};
 use crate::world::{World, cluster_error};
 
@@ -35,7 +35,7 @@ async fn shortcomings(
         let node = nodes.iter().find(|node| node.name == name);
         wrong.extend(node_shortcoming(name, node, kubelets));
         if node.is_some_and(|node| node.control_plane)
-            && manifests::running(cluster, name, version).await?.is_none()
+            && running::at_version(cluster, name, version).await?.is_none()
         {
             wrong.push(format!("the control plane of {name} does not run {version}"));
         }

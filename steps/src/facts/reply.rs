@@ -56,7 +56,7 @@ impl Lines {
     }
 
     /// Returns the rests of the keys that begin with a prefix, and their values.
-    pub(super) fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (String, &str)> {
+    pub(crate) fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (String, &str)> {
         self.pairs.iter().filter_map(move |(name, value)| {
             Some((name.strip_prefix(prefix)?.to_owned(), value.as_str()))
         })

@@ -66,6 +66,8 @@ impl Past {
             | Event::RunResumed(_)
             | Event::GateChecked(_)
             | Event::GateIgnored(_)
+            | Event::RollbackLimited(_)
+            | Event::UndoPlanned(_)
             | Event::StepObserved(_)
             | Event::StepPrepared(_)
             | Event::RetryScheduled(_)

@@ -7,8 +7,8 @@ use kup_core::plan::{Stage, StepSpec};
 use kup_core::state::{RunState, StepRecord};
 
 use super::RollbackProblem;
+use super::extent::Turn;
 use crate::activity::{PRE_IMAGE, config_maps};
-use crate::cluster::Node;
 use crate::planner::{step, step_id};
 
 /// The steps that write the ConfigMaps that a step of its own puts back.
@@ -41,10 +41,18 @@ pub(super) struct Back<'a> {
     /// The hop whose steps are looked at.
     pub(super) hop: u32,
     /// Forward steps that have their undo already.
-    pub(super) emitted: BTreeSet<StepId>,
+    emitted: BTreeSet<StepId>,
+    /// Whether no API server answers.
+    is_alone: bool,
+    /// What waits until the API answers.
+    pub(super) late: Vec<Stage>,
 }
 
-impl Back<'_> {
+impl<'a> Back<'a> {
+    pub(super) fn new(state: &'a RunState, is_alone: bool) -> Self {
+        Self { state, hop: 1, emitted: BTreeSet::new(), is_alone, late: Vec::new() }
+    }
+
     /// Returns the id that a step has in this hop.
     fn id(&self, id: &str, node: &str) -> String {
         match self.hop {
@@ -53,9 +61,10 @@ impl Back<'_> {
         }
     }
 
-    fn has(&self, stage: &Stage, id: &str) -> bool {
+    /// Whether a stage has a step whose undo belongs to this turn.
+    fn has(&self, (stage, turn): (&Stage, &Turn), id: &str) -> bool {
         let id = self.id(id, &stage.target);
-        stage.steps.iter().any(|step| step.id.as_str() == id)
+        stage.steps.iter().any(|step| step.id.as_str() == id && turn.has(&step.id))
     }
 
     fn record(&self, id: &str, node: &str) -> Option<(StepId, &StepRecord)> {
@@ -65,17 +74,22 @@ impl Back<'_> {
     }
 
     /// Undoes what a stage did to its node; nothing where it did nothing.
-    pub(super) fn stage(&mut self, stage: &Stage) -> Result<Option<Stage>, RollbackProblem> {
+    pub(super) fn stage(
+        &mut self,
+        stage: &Stage,
+        turn: &Turn,
+    ) -> Result<Option<Stage>, RollbackProblem> {
         let node = stage.target.as_str();
         let mut steps = Vec::new();
-        if self.has(stage, "kubelet-packages") {
+        if self.has((stage, turn), "kubelet-packages") {
             steps.extend(self.kubelet(node)?);
         }
-        if WRITES_MAPS.into_iter().any(|id| self.has(stage, id)) {
-            steps.extend(self.config_maps(node)?);
+        if WRITES_MAPS.into_iter().any(|id| self.has((stage, turn), id)) {
+            let maps = self.config_maps(node)?;
+            self.when_served(node, maps);
         }
         for id in UNDONE {
-            if self.has(stage, id) {
+            if self.has((stage, turn), id) {
                 steps.extend(self.undo(id, node)?);
             }
         }
@@ -83,7 +97,14 @@ impl Back<'_> {
         Ok((!stage.steps.is_empty()).then_some(stage))
     }
 
-    /// ConfigMaps go back while the API server still answers.
+    fn when_served(&mut self, node: &str, steps: impl IntoIterator<Item = StepSpec>) {
+        let steps: Vec<StepSpec> = steps.into_iter().collect();
+        if !steps.is_empty() {
+            self.late.push(Stage { target: node.to_owned(), skippable: false, steps });
+        }
+    }
+
+    /// ConfigMaps go back when everything that reads them is back.
     fn config_maps(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
         let written = WRITES_MAPS.iter().find_map(|id| self.record(id, node));
         let Some((id, record)) = written else { return Ok(None) };
@@ -114,27 +135,43 @@ impl Back<'_> {
     }
 
     fn kubelet(&mut self, node: &str) -> Result<Vec<StepSpec>, RollbackProblem> {
-        let mut steps = Vec::new();
         let cordoned = self.record("cordon", node).is_some();
         let Some((_, packages)) = self.record("kubelet-packages", node) else {
-            if cordoned {
-                steps.push(self.plain("uncordon", node, &[])?);
-            }
-            return Ok(steps);
+            let lift = self.plain("uncordon", node, &[])?;
+            return Ok(self.now_or_when_served(node, cordoned.then_some(lift)));
         };
         let old = old_version(packages).unwrap_or_else(|| self.state.plan.from.clone());
-        let drain = self.state.plan.find(&step_id(&self.id("drain", node), node)?);
-        let drain = drain.map(|(_, step)| step.clone());
-        steps.push(self.plain("cordon", node, &[])?);
-        if let Some(drain) = drain {
-            steps.push(StepSpec { id: step_id(&format!("rollback.{}", drain.id), node)?, ..drain });
+        let mut steps = Vec::new();
+        if !self.is_alone {
+            steps.push(self.plain("cordon", node, &[])?);
+            steps.extend(self.drain(node)?);
         }
         steps.extend(self.undo("repository", node)?);
         steps.extend(self.undo("kubelet-packages", node)?);
         steps.extend(self.kubelet_files(node)?);
-        steps.push(self.plain("kubelet-restart", node, &[("version", old)])?);
-        steps.push(self.plain("uncordon", node, &[])?);
+        let mut params = vec![("version", old)];
+        params.extend(self.is_alone.then(|| ("alone", "yes".to_owned())));
+        steps.push(self.plain("kubelet-restart", node, &params)?);
+        let lift = self.plain("uncordon", node, &[])?;
+        steps.extend(self.now_or_when_served(node, Some(lift)));
         Ok(steps)
+    }
+
+    fn now_or_when_served(&mut self, node: &str, step: Option<StepSpec>) -> Vec<StepSpec> {
+        if self.is_alone {
+            self.when_served(node, step);
+            return Vec::new();
+        }
+        step.into_iter().collect()
+    }
+
+    fn drain(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
+        let Some((_, drain)) = self.state.plan.find(&step_id(&self.id("drain", node), node)?)
+        else {
+            return Ok(None);
+        };
+        let id = step_id(&format!("rollback.{}", drain.id), node)?;
+        Ok(Some(StepSpec { id, ..drain.clone() }))
     }
 
     fn kubelet_files(&self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
@@ -156,7 +193,11 @@ impl Back<'_> {
         let records = LEAVES_KUBELET_FILES.iter().filter_map(|id| self.record(id, node));
         let mut left = records.map(|(_, record)| left(record, "kubelet:"));
         let left = left.find(|left| !left.is_empty()).unwrap_or_default();
-        let params = [("pre-image", kept), ("config", config), ("flags", flags), ("left", left)];
+        let backups = record.prepared.iter().flat_map(|prepared| &prepared.backups);
+        let blob = backups.into_iter().next().map(|backup| backup.blob.to_string());
+        let mut params =
+            vec![("pre-image", kept), ("config", config), ("flags", flags), ("left", left)];
+        params.extend(blob.map(|blob| ("blob", blob)));
         self.plain("kubelet-files", node, &params).map(Some)
     }
 
@@ -169,6 +210,9 @@ impl Back<'_> {
         let title = match activity {
             "config-maps" => "put the ConfigMaps of kube-system back".to_owned(),
             "kubelet-files" => "put the kubelet's files back".to_owned(),
+            "kubelet-restart" if self.is_alone => {
+                "restart the kubelet at the old version, without a drain".to_owned()
+            }
             "kubelet-restart" => {
                 "restart the kubelet, wait until Ready at the old version".to_owned()
             }
@@ -180,13 +224,13 @@ impl Back<'_> {
     }
 
     /// The version a kubelet has when the rollback is through: the one before the run where the run replaced it, else what it has now.
-    pub(super) fn old_kubelet(&self, node: &Node) -> String {
+    pub(super) fn old_kubelet(&self, node: &str, now: &str) -> String {
         let last = self.state.plan.waves.iter().map(|wave| wave.hop).max().unwrap_or(1);
         let replaced = (1..=last).find_map(|hop| {
-            let there = Back { state: self.state, hop, emitted: BTreeSet::new() };
-            there.record("kubelet-packages", &node.name).and_then(|(_, record)| old_version(record))
+            let there = Self { hop, ..Self::new(self.state, self.is_alone) };
+            there.record("kubelet-packages", node).and_then(|(_, record)| old_version(record))
         });
-        replaced.unwrap_or_else(|| node.kubelet_version.clone())
+        replaced.unwrap_or_else(|| now.to_owned())
     }
 }
 

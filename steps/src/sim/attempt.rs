@@ -10,7 +10,7 @@ use super::access::Access;
 use super::act::Act;
 use super::agenda::Chore;
 use super::machine::{Attempt, AttemptState, Machine, OwnerRecord};
-use super::{dpkg, files, kubeadm, kubelet, prefetch};
+use super::{dpkg, files, kubeadm, kubelet, prefetch, swap};
 use crate::host::{AttemptStatus, Order, Owner};
 use crate::script::{self, Script};
 
@@ -111,6 +111,8 @@ fn acts(script: &Script) -> Option<Vec<Act>> {
         Some(kubelet::restart())
     } else if name == script::RESTORE_FILES.0 {
         Some(files::restore_files(args))
+    } else if name == script::SWAP_BACK.0 {
+        Some(swap::acts(args))
     } else if name == script::PUT_BACK.0 {
         Some(files::put_back_copies(args))
     } else {

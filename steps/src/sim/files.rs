@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::act::{Act, Reach, Then};
 use super::api::COMPONENTS;
 use super::machine::{KUBELET_CONFIG, Machine, StoredFile, manifest_path};
+use super::swap;
 
 /// The most that a pre-image may hold when it is read.
 const MAX_PREIMAGE: u64 = 64 << 20;
@@ -42,6 +43,17 @@ pub(super) enum FileAct {
     PutBackCopy {
         component: String,
     },
+    /// Puts static pods back as a pre-image has them, one after the other, then files.
+    SwapBack {
+        preimage: String,
+        components: Vec<String>,
+        files: Vec<String>,
+    },
+    /// Waits until a component's container runs as its manifest says.
+    AwaitPod {
+        component: String,
+        left: u32,
+    },
 }
 
 /// Returns what the script `put-back` does.
@@ -63,6 +75,8 @@ impl FileAct {
             Self::PutBack { .. } | Self::Restore { .. } => 20,
             Self::Put { .. } | Self::PutBackCopy { .. } => 10,
             Self::Remove { .. } => 5,
+            Self::SwapBack { .. } => 20,
+            Self::AwaitPod { .. } => 30,
         }
     }
 
@@ -77,6 +91,10 @@ impl FileAct {
                 Then::Next
             }
             Self::PutBackCopy { component } => put_back_copy(machine, reach, component),
+            Self::SwapBack { preimage, components, files } => {
+                swap::swap(machine, reach, preimage, (components, files))
+            }
+            Self::AwaitPod { component, left } => swap::await_pod(machine, reach, component, *left),
             Self::Remove { path } => {
                 machine.files.remove(path);
                 reach.say(format!("removed {path}"));
@@ -155,11 +173,11 @@ fn restore(machine: &Machine, reach: &mut Reach<'_>, preimage: &str, paths: &[St
     Then::First(puts.chain(removals).collect())
 }
 
-fn put(path: &str, file: &StoredFile) -> Act {
+pub(super) fn put(path: &str, file: &StoredFile) -> Act {
     Act::File(FileAct::Put { path: path.to_owned(), text: file.text.clone(), mode: file.mode })
 }
 
-fn unreadable(reach: &mut Reach<'_>, preimage: &str, error: &io::Error) -> Then {
+pub(super) fn unreadable(reach: &mut Reach<'_>, preimage: &str, error: &io::Error) -> Then {
     reach.say(format!("cannot read the pre-image {preimage}: {error}"));
     Then::Exit(66)
 }
@@ -170,7 +188,11 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 /// Reads a pre-image that the machine keeps.
-fn read(dir: &Path, node: &str, preimage: &str) -> io::Result<BTreeMap<String, StoredFile>> {
+pub(super) fn read(
+    dir: &Path,
+    node: &str,
+    preimage: &str,
+) -> io::Result<BTreeMap<String, StoredFile>> {
     let file = fs::File::open(kept_path(dir, node, preimage))?;
     let mut archive = tar::Archive::new(file.take(MAX_PREIMAGE));
     let mut files = BTreeMap::new();

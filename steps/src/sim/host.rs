@@ -83,6 +83,9 @@ impl Host for SimHost {
                 let text = world.look(&self.node, |machine, _| leftovers::text(machine, &dir))?;
                 return Ok(asks::said(text));
             }
+            if script.name == script::KEPT.0 {
+                return Ok(asks::said(leftovers::hashes(&world.dir, &self.node, &script.args)));
+            }
             world
                 .look(&self.node, |machine, api| asks::answer(machine, api, now, script))?
                 .ok_or(SimError::NoSuchScript { name: script.name })

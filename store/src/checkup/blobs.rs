@@ -95,6 +95,8 @@ fn blobs_of(event: &Event) -> Vec<(BlobId, Option<u64>)> {
         | Event::RunResumed(_)
         | Event::GateChecked(_)
         | Event::GateIgnored(_)
+        | Event::RollbackLimited(_)
+        | Event::UndoPlanned(_)
         | Event::StepObserved(_)
         | Event::AttemptStarted(_)
         | Event::AttemptSettled(_)

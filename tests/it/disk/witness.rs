@@ -127,6 +127,8 @@ fn named_blobs(entry: &Entry) -> Vec<&BlobId> {
         | Event::RunResumed(_)
         | Event::GateChecked(_)
         | Event::GateIgnored(_)
+        | Event::RollbackLimited(_)
+        | Event::UndoPlanned(_)
         | Event::StepObserved(_)
         | Event::AttemptStarted(_)
         | Event::AttemptSettled(_)

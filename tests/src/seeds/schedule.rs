@@ -183,6 +183,7 @@ fn fails(dice: &mut Dice, node: String) -> Trouble {
         script::KUBEADM_PHASE.0,
         script::KUBELET_RESTART.0,
         script::RESTORE_FILES.0,
+        script::SWAP_BACK.0,
         script::READ_FILES.0,
         script::UPGRADE_PLAN.0,
     ]);

@@ -18,9 +18,8 @@ use kup_core::gate::Gate;
 use kup_core::id::{Epoch, StepId};
 use kup_core::progress::Silent;
 use kup_core::state::{Phase, RunState};
-use kup_steps::cluster::Cluster;
 use kup_steps::host::{Host, Owner};
-use kup_steps::rollback::{Present, RollbackProblem, rollback, touched_control_planes};
+use kup_steps::rollback::{Extent, Present, RollbackProblem, rollback};
 use kup_steps::world::{Expected, World};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -236,16 +235,12 @@ async fn turn_back(engine: &mut Engine, world: &World) -> Result<End, EngineErro
 }
 
 async fn way_back(state: &RunState, world: &World) -> Result<kup_core::plan::Plan, String> {
-    let said = |error: ActivityError| error.to_record().to_string();
-    let cluster: &dyn Cluster = world.cluster().await.map_err(said)?;
-    let nodes = cluster.nodes().await.map_err(|error| error.to_string())?;
-    let mut present = Present { nodes, ..Present::default() };
-    for node in touched_control_planes(state) {
-        let host = world.host(&node).await.map_err(said)?;
-        present.look_at(node, host).await.map_err(|error| error.to_string())?;
-    }
-    rollback(state, &present)
-        .map(|(plan, _)| plan)
+    let present = Present::of_world(state, world).await;
+    let mut present = present.map_err(|error| error.to_record().to_string())?;
+    // Nobody but the run changes anything in these walks.
+    present.changed.clear();
+    rollback(state, &present, &Extent::All)
+        .map(|way| way.plan)
         .map_err(|problem: RollbackProblem| chain(&problem))
 }
 

@@ -15,12 +15,13 @@ use super::Judge;
 /// A machine that broke down this moment is nobody's fault.
 const TO_NOTICE: Duration = Duration::from_secs(2);
 /// What takes a control plane away for a while.
-const DISTURBING: [&str; 5] = [
+const DISTURBING: [&str; 6] = [
     script::KUBEADM_APPLY.0,
     script::KUBEADM_NODE.0,
     script::KUBEADM_PHASE.0,
     script::KUBELET_RESTART.0,
     script::RESTORE_FILES.0,
+    script::SWAP_BACK.0,
 ];
 
 /// What was seen so far.

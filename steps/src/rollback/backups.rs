@@ -1,0 +1,73 @@
+//! Whether the backups that a rollback rests on are whole, looked at before anything is touched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kup_core::id::BlobId;
+use kup_core::journal::Blobs;
+use kup_core::plan::{Plan, StepSpec};
+use kup_core::state::RunState;
+
+use crate::activity::{PRE_IMAGE, config_maps};
+use crate::facts::Copies;
+use crate::host::{Host, HostError};
+
+/// A backup that a step of the rollback will read.
+struct Need {
+    step: String,
+    blob: BlobId,
+    /// The node and the place of its copy there.
+    copy: Option<(String, String)>,
+}
+
+/// Returns what is wrong with the backups that a plan of a rollback rests on; each is whole where the node has its bytes, or this machine has.
+///
+/// # Errors
+/// See [`HostError`].
+pub async fn unsound(
+    (plan, state): (&Plan, &RunState),
+    blobs: &dyn Blobs,
+    hosts: &BTreeMap<String, Arc<dyn Host>>,
+) -> Result<Vec<String>, HostError> {
+    let mut unsound = Vec::new();
+    for (stage, step) in plan.steps() {
+        for need in needs(&stage.target, step, state) {
+            if !has_copy(&need, hosts).await?
+                && let Err(error) = blobs.get(&need.blob).await
+            {
+                let place =
+                    need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
+                unsound.push(format!("{}: {error}{}", need.step, place.unwrap_or_default()));
+            }
+        }
+    }
+    Ok(unsound)
+}
+
+async fn has_copy(need: &Need, hosts: &BTreeMap<String, Arc<dyn Host>>) -> Result<bool, HostError> {
+    let Some((node, place)) = &need.copy else { return Ok(false) };
+    let Some(host) = hosts.get(node) else { return Ok(false) };
+    let copies = Copies::read(host.as_ref(), std::slice::from_ref(place)).await?;
+    Ok(copies.0.get(place).is_some_and(|hash| hash == need.blob.as_str()))
+}
+
+/// Returns what a step of the rollback reads: the pre-image of the step that it undoes, or what its parameters name.
+fn needs(target: &str, step: &StepSpec, state: &RunState) -> Vec<Need> {
+    let need = |blob: BlobId, place: Option<String>| Need {
+        step: step.id.to_string(),
+        blob,
+        copy: place.map(|place| (target.to_owned(), place)),
+    };
+    if let Some(blob) = step.params.get("blob").and_then(|blob| blob.parse().ok()) {
+        return vec![need(blob, step.params.get("pre-image").cloned())];
+    }
+    let Some(prepared) =
+        step.undo_of.as_ref().and_then(|id| state.step(id)).and_then(|it| it.prepared.as_ref())
+    else {
+        return Vec::new();
+    };
+    let place = prepared.notes.iter().find(|(name, _)| name == PRE_IMAGE);
+    let Some((_, place)) = place else { return Vec::new() };
+    let first = prepared.backups.iter().find(|backup| backup.what != config_maps::WHAT);
+    first.map(|backup| need(backup.blob.clone(), Some(place.clone()))).into_iter().collect()
+}

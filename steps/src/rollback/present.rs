@@ -1,0 +1,132 @@
+//! The present, as far as a rollback must know it: told by the API, or by the machines themselves where no API server answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use kup_core::activity::ActivityError;
+use kup_core::event::ErrorClass;
+use kup_core::state::RunState;
+
+use crate::cluster::{Cluster, ClusterError};
+use crate::facts::{ControlPlaneState, KubeletState};
+use crate::host::{Host, HostError};
+use crate::world::{World, cluster_error, host_error};
+
+use super::{touched_control_planes, worth_a_look};
+
+/// Machines asked at once.
+const AT_ONCE: usize = 16;
+
+/// What a rollback is planned from, beside the journal.
+#[derive(Debug, Clone, Default)]
+pub struct Present {
+    /// The version of each node's kubelet. With the API all nodes that there are, without it those of the run.
+    pub kubelets: BTreeMap<String, String>,
+    /// The image in etcd's manifest of each control plane whose static pods the run has touched.
+    pub etcd: BTreeMap<String, String>,
+    /// Why no API server answers; `None` where one does.
+    pub silent: Option<String>,
+    /// What is neither as it was before the run nor as the run left it, in an operator's words.
+    pub changed: Vec<String>,
+}
+
+impl Present {
+    /// Looks at everything that a rollback must know, as the owner of the machines.
+    ///
+    /// # Errors
+    /// Where a machine cannot be looked at, or another cluster or machine answers. An API that does not answer is no error.
+    pub async fn of_world(state: &RunState, world: &World) -> Result<Self, ActivityError> {
+        let mut present = match world.cluster().await {
+            Ok(cluster) => Self::of_api(state, cluster).await.map_err(|e| cluster_error(&e))?,
+            Err(error) if error.class == ErrorClass::Transient => {
+                Self::without_api(error.to_record().to_string())
+            }
+            Err(error) => return Err(error),
+        };
+        let looks =
+            worth_a_look(state, present.silent.is_some()).into_iter().map(|node| async move {
+                let host = world.host(&node).await?;
+                Look::at(state, host).await.map_err(|e| host_error(&e))
+            });
+        let looks: Vec<Look> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        looks.into_iter().for_each(|look| present.add(look));
+        Ok(present)
+    }
+
+    /// Looks at machines without owning them.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn look(
+        &mut self,
+        state: &RunState,
+        hosts: Vec<Arc<dyn Host>>,
+    ) -> Result<(), HostError> {
+        let looks =
+            hosts.into_iter().map(|host| async move { Look::at(state, host.as_ref()).await });
+        let looks: Vec<Look> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        looks.into_iter().for_each(|look| self.add(look));
+        Ok(())
+    }
+
+    /// Asks the API for the nodes and what the run wrote there. One that does not answer is part of the present.
+    ///
+    /// # Errors
+    /// See [`ClusterError`].
+    pub async fn of_api(state: &RunState, cluster: &dyn Cluster) -> Result<Self, ClusterError> {
+        let nodes = match cluster.nodes().await {
+            Ok(nodes) => nodes,
+            Err(error @ ClusterError::Unavailable { .. }) => {
+                return Ok(Self::without_api(error.to_string()));
+            }
+            Err(error) => return Err(error),
+        };
+        let kubelets = nodes.into_iter().map(|node| (node.name, node.kubelet_version)).collect();
+        let changed = super::changed::in_config_maps(state, cluster).await?;
+        Ok(Self { kubelets, changed, ..Self::default() })
+    }
+
+    /// Returns a present without an API, and why there is none. Its machines are still to be looked at.
+    fn without_api(why: String) -> Self {
+        Self { silent: Some(why), ..Self::default() }
+    }
+
+    /// Adds what was seen of a machine.
+    fn add(&mut self, look: Look) {
+        if self.silent.is_some() {
+            self.kubelets.insert(look.node.clone(), look.kubelet);
+        }
+        self.etcd.extend(look.etcd.map(|image| (look.node, image)));
+        self.changed.extend(look.changed);
+    }
+}
+
+/// What a rollback wants to know of a machine.
+#[derive(Debug, Clone)]
+struct Look {
+    node: String,
+    kubelet: String,
+    /// Only of a control plane whose static pods the run has touched.
+    etcd: Option<String>,
+    changed: Vec<String>,
+}
+
+impl Look {
+    /// Looks at a machine of the run: its kubelet, and its static pods where the run has touched them.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    async fn at(state: &RunState, host: &dyn Host) -> Result<Self, HostError> {
+        let node = host.node().to_owned();
+        let kubelet = KubeletState::read(host).await?;
+        let touched = touched_control_planes(state).contains(&node);
+        let static_pods = match touched {
+            true => ControlPlaneState::read(host).await?,
+            false => ControlPlaneState::none(),
+        };
+        let changed = super::changed::on_node(state, &node, (&static_pods, &kubelet));
+        let etcd = touched.then(|| static_pods.image("etcd").to_owned());
+        Ok(Self { node, kubelet: kubelet.program_version().to_owned(), etcd, changed })
+    }
+}

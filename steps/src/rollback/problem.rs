@@ -1,0 +1,106 @@
+//! Why there is no way back.
+
+use kup_core::id::StepId;
+use thiserror::Error;
+
+use crate::planner::PlanProblem;
+use crate::version::Version;
+
+/// Says why there is no way back that this form may take. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RollbackProblem {
+    /// It is done already.
+    #[error("the run was rolled back already")]
+    RolledBack,
+    /// It was given up.
+    #[error("the run was abandoned")]
+    Abandoned,
+    /// Nothing was changed by the run.
+    #[error("the run has changed nothing, so there is nothing to roll back; `kup abandon` ends it")]
+    NothingDone,
+    /// An attempt may still be running.
+    #[error("the outcome of step `{0}` is not known, so it cannot be undone yet")]
+    Unsettled(StepId),
+    /// etcd itself was upgraded by a minor: an older one does not read what a newer one has written.
+    #[error(
+        "etcd on {node} is at {to}, before the run it was at {from}: this rollback does not take etcd back a minor"
+    )]
+    Etcd {
+        /// The node.
+        node: String,
+        /// The image before.
+        from: String,
+        /// The image after.
+        to: String,
+    },
+    /// A kubelet would be newer than the API server.
+    #[error(
+        "the kubelet of {node} is at {kubelet} and this run did not replace it: it would be newer than an API server at {to}"
+    )]
+    Kubelet {
+        /// The node.
+        node: String,
+        /// Its version.
+        kubelet: String,
+        /// The version that the rollback goes back to.
+        to: String,
+    },
+    /// The control plane went through more than one minor.
+    #[error(
+        "the control plane went from {from} as far as {reached}: no rollback goes back more than one minor; go on with `kup resume`"
+    )]
+    TooFar {
+        /// The version that the rollback would go back to.
+        from: Version,
+        /// The newest version that a control plane may have.
+        reached: Version,
+    },
+    /// A node came later.
+    #[error("node {0} joined after the run began; it would be newer than the control plane")]
+    Joined(String),
+    /// A node is gone.
+    #[error("node {0} of the run is gone from the cluster")]
+    Gone(String),
+    /// A backup is missing from the journal.
+    #[error("step `{0}` recorded nothing to go back to")]
+    NoBackup(StepId),
+    /// A single control plane would be older than kubelets.
+    #[error(
+        "{node} would go back to {to} while kubelets are newer: {}. No kubelet may be newer than an API server: they go back first", newer.join(", ")
+    )]
+    OneControlPlane {
+        /// The control plane.
+        node: String,
+        /// The version that it would go back to.
+        to: String,
+        /// The nodes whose kubelets are newer.
+        newer: Vec<String>,
+    },
+    /// The run did nothing to a node that is there to undo.
+    #[error("the run has changed nothing on {0} that would go back")]
+    NothingOn(String),
+    /// The run has no such step.
+    #[error("the run has no step `{0}`")]
+    NoStep(StepId),
+    /// The step is one of several that only go back together.
+    #[error(
+        "a kubelet goes back as a whole, so no rollback ends at `{step}`: name `{before}` or `{after}`"
+    )]
+    Inside {
+        /// The step.
+        step: StepId,
+        /// The last step before them.
+        before: String,
+        /// The last of them.
+        after: String,
+    },
+    /// A step could not be built.
+    #[error("the rollback cannot be planned")]
+    Plan(#[source] PlanProblem),
+}
+
+impl From<PlanProblem> for RollbackProblem {
+    fn from(problem: PlanProblem) -> Self {
+        Self::Plan(problem)
+    }
+}
