@@ -52,6 +52,10 @@ pub enum Event {
     RunFinished(RunFinished),
     /// An operator lets the run begin although a gate blocks.
     GateIgnored(GateIgnored),
+    /// The time in which a run that has succeeded could be rolled back was ended.
+    RunCommitted(RunCommitted),
+    /// A run that went back or was abandoned needs its backups no more.
+    BackupsFreed(BackupsFreed),
     /// An event of a newer kup: kept and shown, and resuming refuses.
     Opaque(Opaque),
 }
@@ -94,6 +98,8 @@ impl Event {
             | Self::RunPaused(_)
             | Self::RollbackStarted(_)
             | Self::RunFinished(_)
+            | Self::RunCommitted(_)
+            | Self::BackupsFreed(_)
             | Self::Opaque(_) => None,
         }
     }
@@ -119,6 +125,8 @@ impl Event {
             Self::RollbackStarted(_) => 15,
             Self::RunFinished(_) => 16,
             Self::GateIgnored(_) => 17,
+            Self::RunCommitted(_) => 18,
+            Self::BackupsFreed(_) => 21,
             Self::Opaque(opaque) => opaque.type_id,
         }
     }

@@ -12,9 +12,11 @@ use crate::event::{
 use crate::id::{Epoch, Seq, StepId};
 use crate::plan::{Plan, Stage};
 
+mod after;
 mod gate;
 mod step;
 
+pub use after::Afterword;
 pub use step::{OpenAttempt, StepRecord, StepState};
 
 /// Says which entry does not fit to those before it.
@@ -66,6 +68,10 @@ pub struct RunState {
     pub steps: BTreeMap<StepId, StepRecord>,
     /// The last wave to run before pausing.
     pub until: Option<String>,
+    /// Who ended the time in which it could be rolled back.
+    pub committed: Option<Afterword>,
+    /// Who said that it needs its backups no more.
+    pub freed: Option<Afterword>,
     /// The last entry.
     pub head: Seq,
     /// The epoch of the last entry.
@@ -107,6 +113,8 @@ impl RunState {
             ignored: BTreeMap::new(),
             steps: BTreeMap::new(),
             until: started.until.clone(),
+            committed: None,
+            freed: None,
             head: entry.seq,
             epoch: entry.epoch,
             started_at: entry.time,
@@ -172,6 +180,8 @@ impl RunState {
                 self.turn_back(entry, &rollback.plan)?;
             }
             Event::RunFinished(finished) => self.finish(entry, finished)?,
+            Event::RunCommitted(said) => self.commit(entry, said)?,
+            Event::BackupsFreed(said) => self.free(entry, said)?,
             Event::Opaque(opaque) => self.opaque.push((entry.seq, *opaque)),
             Event::StepObserved(_)
             | Event::StepPrepared(_)
@@ -217,6 +227,9 @@ impl RunState {
         }
         if matches!(self.status, Status::Finished(Outcome::RolledBack | Outcome::Abandoned)) {
             return Err(illegal(entry, "the run is over"));
+        }
+        if self.committed.is_some() {
+            return Err(illegal(entry, "the run is committed"));
         }
         self.take_over();
         self.phase = Phase::Rollback;

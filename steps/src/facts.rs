@@ -11,6 +11,7 @@ use crate::script::{self, Script};
 
 use self::reply::Lines;
 
+mod copies;
 pub mod etcd;
 mod kubelet;
 mod leftovers;
@@ -20,6 +21,7 @@ pub(crate) mod reply;
 mod survey;
 mod view;
 
+pub use copies::Copies;
 pub use kubelet::{KubeletProcess, KubeletState};
 pub use leftovers::{LeftAttempt, Leftovers, Trace};
 pub(crate) use offers::upstream;

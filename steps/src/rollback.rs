@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kup_core::clock::Timestamp;
 use kup_core::event::Outcome;
 use kup_core::id::StepId;
 use kup_core::plan::{Plan, Stage, StepSpec, Wave};
-use kup_core::state::{RunState, Status, StepRecord};
+use kup_core::state::{Afterword, RunState, Status, StepRecord};
 use thiserror::Error;
 
 use crate::cluster::Node;
@@ -56,6 +57,14 @@ pub enum RollbackProblem {
     /// It was given up.
     #[error("the run was abandoned")]
     Abandoned,
+    /// The time in which it could be rolled back was ended.
+    #[error("the run was committed at {at} by {by}: its backups are gone")]
+    Committed {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: String,
+    },
     /// Nothing was changed by the run.
     #[error("the run has changed nothing, so there is nothing to roll back; `kup abandon` ends it")]
     NothingDone,
@@ -211,6 +220,7 @@ fn check(state: &RunState, nodes: &[Node]) -> Result<(), RollbackProblem> {
         Status::Finished(Outcome::Abandoned) => return Err(RollbackProblem::Abandoned),
         Status::Finished(Outcome::Succeeded) | Status::Running | Status::Paused(_) => {}
     }
+    not_committed(state)?;
     if let Some((id, _)) = state.steps.iter().find(|(_, record)| record.may_be_under_way()) {
         return Err(RollbackProblem::Unsettled(id.clone()));
     }
@@ -223,6 +233,19 @@ fn check(state: &RunState, nodes: &[Node]) -> Result<(), RollbackProblem> {
         return Err(RollbackProblem::Gone((*gone).to_owned()));
     }
     Ok(())
+}
+
+/// Refuses a run whose backups are freed. Needs no look at the cluster.
+///
+/// # Errors
+/// [`RollbackProblem::Committed`].
+pub fn not_committed(state: &RunState) -> Result<(), RollbackProblem> {
+    match &state.committed {
+        Some(Afterword { at, operator, .. }) => {
+            Err(RollbackProblem::Committed { at: *at, by: operator.clone() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// An API server reads what one minor newer has stored, and nothing newer (KEP-4330).

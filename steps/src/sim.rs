@@ -48,6 +48,7 @@ mod release;
 pub mod spec;
 mod staticpods;
 mod survey;
+mod tidy;
 mod told;
 mod troubles;
 

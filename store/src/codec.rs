@@ -75,6 +75,8 @@ pub(crate) fn decode(kind: Kind, bytes: &[u8]) -> Result<Event, String> {
         (15, FIRST) => Event::RollbackStarted(from_bytes(bytes)?),
         (16, FIRST) => Event::RunFinished(from_bytes(bytes)?),
         (17, FIRST) => Event::GateIgnored(from_bytes(bytes)?),
+        (18, FIRST) => Event::RunCommitted(from_bytes(bytes)?),
+        (21, FIRST) => Event::BackupsFreed(from_bytes(bytes)?),
         (type_id, type_version) => Event::Opaque(Opaque { type_id, type_version }),
     })
 }
@@ -98,6 +100,8 @@ fn encode_payload(event: &Event) -> Result<Vec<u8>, String> {
         Event::RollbackStarted(payload) => to_bytes(payload),
         Event::RunFinished(payload) => to_bytes(payload),
         Event::GateIgnored(payload) => to_bytes(payload),
+        Event::RunCommitted(payload) => to_bytes(payload),
+        Event::BackupsFreed(payload) => to_bytes(payload),
         Event::Opaque(_) => Err("this kup does not know what is in it".into()),
     }
 }

@@ -7,7 +7,8 @@ use kup_core::event::{Event, PauseReason, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
 use kup_core::plan::Plan;
 use kup_core::state::{Phase, RunState, Status};
-use kup_steps::rollback::{Class, Present, rollback, touched_control_planes};
+use kup_steps::planner::takes_backups;
+use kup_steps::rollback::{Class, Present, not_committed, rollback, touched_control_planes};
 
 use serde::Serialize;
 
@@ -28,6 +29,11 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
         tell!("Run {run} was rolled back already. Nothing was changed.");
         return Ok(Exit::Done);
     }
+    if takes_backups(&seen.started.plan) {
+        tell!("Run {run} took backups and changed nothing: there is nothing to roll back.");
+        return Ok(Exit::Done);
+    }
+    not_committed(&seen)?;
     must_be_newest(&session, &run, &seen)?;
     if args.dry_run {
         let connected = reconnect(&session, &run, &seen).await?;
@@ -153,7 +159,11 @@ fn must_be_newest(session: &Session, run: &RunId, seen: &RunState) -> Result<(),
             && summary.started > seen.started_at
     };
     let over = matches!(seen.status, Status::Finished(kup_core::event::Outcome::Abandoned));
-    match summaries.iter().find(started) {
+    // Nothing rests on a run that only took backups.
+    let upgrades = |later: &&kup_store::RunSummary| {
+        session.read(&later.run).map_or(true, |(state, _)| !takes_backups(&state.started.plan))
+    };
+    match summaries.iter().filter(started).find(upgrades) {
         Some(later) if !over => Err(CliError::unchanged(
             Exit::Usage,
             format!("run {run} is not the newest of its cluster: {} came later", later.run),

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::files;
 use super::machine::{AttemptState, Machine, OwnerRecord};
 
@@ -30,6 +32,21 @@ pub(super) fn text(machine: &Machine, dir: &Path) -> String {
         writeln!(text, "backups:{run}={kib}").ok();
     }
     text
+}
+
+/// Returns the hashes of copies that a machine keeps: the format that the head of `node/kept.sh` promises.
+pub(super) fn hashes(dir: &Path, node: &str, paths: &[String]) -> String {
+    let mut text = String::new();
+    for path in paths {
+        if let Ok(bytes) = std::fs::read(files::kept_path(dir, node, path)) {
+            writeln!(text, "sha256:{path}={}", hex(&Sha256::digest(&bytes))).ok();
+        }
+    }
+    text
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the name of an attempt's unit: `kup-RUN-STEP-N`.
