@@ -2,6 +2,7 @@
 
 mod backup;
 mod doctor;
+mod moving;
 mod reach;
 mod upgrade;
 
@@ -9,8 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use backup::{Backup, OfRun};
+pub(crate) use backup::{Backup, OfRun, Prune, Restore, Verify};
 pub(crate) use doctor::Doctor;
+pub(crate) use moving::{Export, Import};
 pub(crate) use reach::{ReachArgs, SshAddress};
 pub(crate) use upgrade::{KubeadmArgs, Plan, SkipAddon, Start, Until, Upgrade};
 
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Abandon(Abandon),
     /// Undo what a run did
     Rollback(Rollback),
+    /// End the time in which a finished run can be rolled back, and free its backups
+    Commit(Commit),
     /// List the runs, or show the event history of one
     History(Named),
     /// Show where a run stands, step by step, and what to type
@@ -79,6 +83,10 @@ pub(crate) enum Command {
     /// List, show and verify the backups that runs have kept
     #[command(subcommand)]
     Backup(Backup),
+    /// Write a run with its backups into one file, for another machine
+    Export(Export),
+    /// Bring in a run of another machine: its folder, or a file that `kup export` has made
+    Import(Import),
     /// Check journals, backups, locks and the index, and with --nodes what was left on nodes; changes only what it is told to;
     /// -v shows also what is as always
     Doctor(Doctor),
@@ -149,6 +157,19 @@ pub(crate) struct Rollback {
     /// Write over what somebody else has changed since the run left it
     #[arg(long)]
     pub(crate) overwrite_changes: bool,
+    /// Why; kept in the history
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// `kup commit`
+#[derive(Debug, Args)]
+pub(crate) struct Commit {
+    /// The run
+    pub(crate) run: String,
     /// Why; kept in the history
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,

@@ -1,15 +1,19 @@
 //! The catalogue of backups: what the journals say was kept, run by run. It is worked out from the entries each time; nothing else remembers it.
 
 use kup_core::clock::Timestamp;
-use kup_core::event::{Entry, Event, StepPrepared};
+use kup_core::event::{Backup, Entry, Event, StepPrepared};
 use kup_core::id::{BlobId, RunId, StepId};
-use kup_core::journal::{BlobError, Blobs};
 use kup_core::state::RunState;
 use kup_steps::activity::PRE_IMAGE;
 use serde::Serialize;
 
 use crate::error::{CliError, Exit};
+use crate::output::tell;
 use crate::wiring::Session;
+
+mod proof;
+
+pub(crate) use proof::{Proof, Proven, ask_nodes, prove};
 
 /// So many characters of an id are shown.
 const SHORT: usize = 12;
@@ -33,28 +37,11 @@ pub(crate) struct Kept {
     pub(crate) to: String,
     /// The copy on the node, which a rollback uses where the node is.
     pub(crate) on_node: Option<String>,
-}
-
-/// What became of the bytes of a backup.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Proof {
-    /// They were read again, and are those that were kept.
-    Good,
-    /// They are other ones.
-    Damaged,
-    /// They are not there.
-    Missing,
-    /// They cannot be read, with the reason.
-    Unreadable(String),
-}
-
-/// A backup and what became of its bytes.
-#[derive(Debug, Serialize)]
-pub(crate) struct Proven {
-    #[serde(flatten)]
-    pub(crate) kept: Kept,
-    pub(crate) proof: Proof,
+    /// Where the cluster's API server is reached.
+    pub(crate) endpoint: String,
+    /// The UID of the cluster.
+    #[serde(skip)]
+    pub(crate) cluster: String,
 }
 
 impl Kept {
@@ -64,22 +51,46 @@ impl Kept {
     }
 }
 
-/// Returns all backups of a run, or of all runs, the oldest first.
-pub(crate) fn kept(session: &Session, run: Option<&str>) -> Result<Vec<Kept>, CliError> {
-    let runs = match run {
-        Some(given) => vec![session.store.resolve(given)?],
-        None => session.store.runs()?,
-    };
-    let mut all = Vec::new();
-    for run in runs {
+/// Backups, and the runs of which nobody knows what they have kept.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    /// The oldest first.
+    pub(crate) kept: Vec<Kept>,
+    unreadable: Vec<(RunId, CliError)>,
+}
+
+impl Catalogue {
+    /// Names the runs whose journals cannot be read, and returns how a command then ends that has done all else.
+    pub(crate) fn finish(&self) -> Exit {
+        for (run, why) in &self.unreadable {
+            tell!("The backups of run {run} are not among these: {}", why.in_one_line());
+            tell!("`kup doctor {run}` says what can be done");
+        }
+        if self.unreadable.is_empty() { Exit::Done } else { Exit::Damaged }
+    }
+}
+
+/// Returns all backups of a run, or of all runs. One journal that cannot be read does not hide the backups of the others.
+pub(crate) fn kept(session: &Session, run: Option<&str>) -> Result<Catalogue, CliError> {
+    if let Some(given) = run {
+        let run = session.store.resolve(given)?;
         let (state, entries) = session.read(&run)?;
-        all.extend(of_run(&run, &state, &entries));
+        return Ok(Catalogue { kept: of_run(&run, &state, &entries), ..Catalogue::default() });
+    }
+    let mut all = Catalogue::default();
+    for run in session.store.runs()? {
+        match session.read(&run) {
+            Ok((state, entries)) => all.kept.extend(of_run(&run, &state, &entries)),
+            Err(error) => all.unreadable.push((run, error)),
+        }
     }
     Ok(all)
 }
 
 fn of_run(run: &RunId, state: &RunState, entries: &[Entry]) -> Vec<Kept> {
     let mut all = Vec::new();
+    // What was freed is no backup any more, whether its bytes are gone yet or not.
+    let entries = if state.backups_are_free() { &[] } else { entries };
     for entry in entries {
         if let Event::StepPrepared(prepared) = &entry.event {
             all.extend(of_step(run, state, (entry, prepared)));
@@ -96,6 +107,7 @@ fn of_step<'a>(
     let target = state.plan.find(&prepared.step).map(|(stage, _)| stage.target.clone());
     let on_node = prepared.notes.iter().find(|(name, _)| name == PRE_IMAGE);
     let on_node = on_node.map(|(_, path)| path.clone());
+    let cluster = &state.started.cluster;
     prepared.backups.iter().map(move |backup| Kept {
         id: backup.blob.clone(),
         run: run.clone(),
@@ -106,13 +118,22 @@ fn of_step<'a>(
         taken: entry.time,
         from: state.plan.from.clone(),
         to: state.plan.to.clone(),
-        on_node: on_node.clone(),
+        on_node: on_node.clone().filter(|_| is_of_files(backup)),
+        cluster: cluster.uid.clone(),
+        endpoint: cluster.endpoint.clone(),
     })
+}
+
+/// Whether it is of a node's files, which alone have a copy there; what else a step keeps comes from the API.
+fn is_of_files(backup: &Backup) -> bool {
+    backup.what.starts_with('/')
 }
 
 /// Returns the backups that a beginning of an id names, which are copies of the same bytes.
 pub(crate) fn named(session: &Session, given: &str) -> Result<Vec<Kept>, CliError> {
-    let all = kept(session, None)?;
+    let catalogue = kept(session, None)?;
+    catalogue.finish();
+    let all = catalogue.kept;
     let begins = |it: &&Kept| !given.is_empty() && it.id.as_str().starts_with(given);
     let found: Vec<Kept> = all.iter().filter(begins).cloned().collect();
     let refused = |message| {
@@ -124,17 +145,5 @@ pub(crate) fn named(session: &Session, given: &str) -> Result<Vec<Kept>, CliErro
             Err(refused(format!("`{given}` is the beginning of more than one backup's name")))
         }
         Some(_) => Ok(found),
-    }
-}
-
-/// Reads the bytes of a backup again, and compares them with its name.
-pub(crate) async fn prove(session: &Session, kept: &Kept) -> (Proof, Vec<u8>) {
-    match session.store.blobs(&kept.run).get(&kept.id).await {
-        Ok(bytes) => (Proof::Good, bytes),
-        Err(BlobError::Damaged(_)) => (Proof::Damaged, Vec::new()),
-        Err(BlobError::Missing(_)) => (Proof::Missing, Vec::new()),
-        Err(BlobError::Storage { place, source }) => {
-            (Proof::Unreadable(format!("{place}: {source}")), Vec::new())
-        }
     }
 }

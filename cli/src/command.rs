@@ -3,10 +3,13 @@
 mod abandon;
 mod again;
 mod backup;
+mod commit;
 mod doctor;
 mod explain;
+mod export;
 mod gates;
 mod history;
+mod import;
 mod inventory;
 mod logs;
 mod options;
@@ -32,11 +35,14 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Start(args) => start::run(global, &args).await,
         Command::Resume(args) => resume::run(global, &args).await,
         Command::Abandon(args) => abandon::run(global, &args).await,
+        Command::Commit(args) => commit::run(global, &args).await,
         Command::Rollback(args) => rollback::run(global, &args).await,
         Command::History(args) => history::run(global, &args),
         Command::Show(args) => show::run(global, &args),
         Command::Logs(args) => logs::run(global, &args).await,
         Command::Backup(args) => backup::run(global, &args).await,
+        Command::Export(args) => export::run(global, &args),
+        Command::Import(args) => import::run(global, &args),
         Command::Doctor(args) => doctor::run(global, &args).await,
         Command::Explain(args) => explain::run(global, &args),
         Command::Version => version(global.output),

@@ -155,6 +155,8 @@ fn durations(entries: &[Entry], kind: &str) -> Vec<(String, Duration)> {
             | Event::RunPaused(_)
             | Event::OperatorDecided(_)
             | Event::RunFinished(_)
+            | Event::RunCommitted(_)
+            | Event::BackupsFreed(_)
             | Event::Opaque(_) => {}
         }
     }

@@ -11,13 +11,17 @@ mod command;
 mod connect;
 mod error;
 mod estimate;
+mod freeing;
+mod known;
 mod live;
 mod output;
+mod pruning;
 mod render;
 mod rescue;
 mod saved;
 mod signals;
 mod system;
+mod unpack;
 mod wiring;
 
 use std::process::ExitCode;

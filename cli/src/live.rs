@@ -154,6 +154,8 @@ fn is_worth_a_line(event: &Event, live: bool) -> bool {
         | Event::OperatorDecided(_)
         | Event::RollbackStarted(_)
         | Event::RunFinished(_)
+        | Event::RunCommitted(_)
+        | Event::BackupsFreed(_)
         | Event::Opaque(_) => true,
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod inventory;
 pub(crate) mod plan;
+pub(crate) mod prune;
 pub(crate) mod rollback;
 pub(crate) mod show;
 
@@ -23,6 +24,16 @@ fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
         column.set_padding((0, 2));
     }
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// Returns `17 bytes`, `12 KiB`, `34 MiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        1 => "1 byte".to_owned(),
+        0..1024 => format!("{bytes} bytes"),
+        1024..10_485_760 => format!("{} KiB", bytes / 1024),
+        _ => format!("{} MiB", bytes / 1_048_576),
+    }
 }
 
 /// Returns `4m12s`, `38s` or `0.4s`.

@@ -13,6 +13,7 @@ use kup_core::journal::{Journal, NewEntry};
 use kup_core::state::RunState;
 use kup_steps::host::Owner;
 use kup_steps::inventory::Asking;
+use kup_steps::planner::takes_backups;
 use kup_steps::world::{Expected, IsOver, World};
 use kup_store::{FileJournal, Index, Store};
 use tokio::sync::watch;
@@ -200,6 +201,10 @@ pub(crate) fn hold(session: &Session, run: &RunId) -> Result<(FileJournal, RunSt
 pub(crate) fn conclude(driver: &Driver, run: &RunId, rest: Rest) -> Result<Exit, CliError> {
     let state = driver.engine.state();
     match rest {
+        Rest::Finished(Outcome::Succeeded) if takes_backups(&state.started.plan) => {
+            tell!("Run {run} has taken its backups: `kup backup list {run}`");
+            Ok(Exit::Done)
+        }
         Rest::Finished(Outcome::Succeeded) => {
             let out = state.left_out();
             match out.is_empty() {

@@ -24,7 +24,10 @@ use crate::plan::StepSpec;
 use crate::progress::Progress;
 use crate::state::{IllegalEntry, OpenAttempt, RunState, StepRecord};
 
+mod after;
 mod result;
+
+pub use after::record_after;
 
 /// What the engine works with.
 #[derive(Clone)]

@@ -56,6 +56,10 @@ pub enum Event {
     RollbackLimited(RollbackLimited),
     /// What a step that failed has done to its node is undone before an operator is asked.
     UndoPlanned(Box<UndoPlanned>),
+    /// The time in which a run that has succeeded could be rolled back was ended.
+    RunCommitted(RunCommitted),
+    /// A run that went back or was abandoned needs its backups no more.
+    BackupsFreed(BackupsFreed),
     /// An event of a newer kup: kept and shown, and resuming refuses.
     Opaque(Opaque),
 }
@@ -100,6 +104,8 @@ impl Event {
             | Self::RollbackStarted(_)
             | Self::RollbackLimited(_)
             | Self::RunFinished(_)
+            | Self::RunCommitted(_)
+            | Self::BackupsFreed(_)
             | Self::Opaque(_) => None,
         }
     }
@@ -127,6 +133,8 @@ impl Event {
             Self::GateIgnored(_) => 17,
             Self::RollbackLimited(_) => 19,
             Self::UndoPlanned(_) => 20,
+            Self::RunCommitted(_) => 18,
+            Self::BackupsFreed(_) => 21,
             Self::Opaque(opaque) => opaque.type_id,
         }
     }

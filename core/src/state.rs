@@ -12,10 +12,12 @@ use crate::event::{
 use crate::id::{Epoch, Seq, StepId};
 use crate::plan::{Plan, Stage};
 
+mod after;
 mod back;
 mod gate;
 mod step;
 
+pub use after::Afterword;
 pub use step::{OpenAttempt, StepRecord, StepState};
 
 /// Says which entry does not fit to those before it.
@@ -67,6 +69,10 @@ pub struct RunState {
     pub steps: BTreeMap<StepId, StepRecord>,
     /// The last wave to run before pausing.
     pub until: Option<String>,
+    /// Who ended the time in which it could be rolled back.
+    pub committed: Option<Afterword>,
+    /// Who said that it needs its backups no more.
+    pub freed: Option<Afterword>,
     /// The last entry.
     pub head: Seq,
     /// The epoch of the last entry.
@@ -108,6 +114,8 @@ impl RunState {
             ignored: BTreeMap::new(),
             steps: BTreeMap::new(),
             until: started.until.clone(),
+            committed: None,
+            freed: None,
             head: entry.seq,
             epoch: entry.epoch,
             started_at: entry.time,
@@ -175,6 +183,8 @@ impl RunState {
             Event::RollbackLimited(limited) => self.limit(entry, limited)?,
             Event::UndoPlanned(planned) => self.plan_undo(entry, planned)?,
             Event::RunFinished(finished) => self.finish(entry, finished)?,
+            Event::RunCommitted(said) => self.commit(entry, said)?,
+            Event::BackupsFreed(said) => self.free(entry, said)?,
             Event::Opaque(opaque) => self.opaque.push((entry.seq, *opaque)),
             Event::StepObserved(_)
             | Event::StepPrepared(_)

@@ -9,6 +9,8 @@ use kup_core::event::{ErrorClass, Found};
 use crate::cluster::Node;
 use crate::world::{World, cluster_error};
 
+mod addons;
+pub mod backup;
 mod call;
 pub(crate) mod config_maps;
 pub mod config_maps_back;
@@ -52,7 +54,7 @@ fn minds_changes(cx: &StepContext) -> bool {
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 23] = [
+    let all: [Arc<dyn Activity>; 25] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
@@ -76,6 +78,8 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(kubelet_files::KubeletFiles(world())),
         Arc::new(uncordon::Uncordon(world())),
         Arc::new(verify::Verify(world())),
+        Arc::new(backup::Backup::node(world())),
+        Arc::new(backup::Backup::objects(world())),
     ];
     for activity in all {
         catalog.add(activity);

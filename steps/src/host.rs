@@ -192,6 +192,13 @@ pub trait Host: Send + Sync {
     /// See [`HostError`]; nothing is left under the name then.
     async fn keep(&self, run: &RunId, name: &str, bytes: &[u8]) -> Result<String, HostError>;
 
+    /// Runs a script that takes away what nothing needs any more, and returns its answer, whatever its exit status. It belongs to no run:
+    /// what it leaves half done is rubbish, and it can be run again.
+    ///
+    /// # Errors
+    /// As of [`Host::ask`].
+    async fn tidy(&self, script: &Script) -> Result<Reply, HostError>;
+
     /// Hands an attempt to the node and returns once the node has taken it or refused it. Sending the same attempt again
     /// never runs it twice.
     ///

@@ -14,6 +14,8 @@ pub mod facts;
 pub mod gate;
 pub mod host;
 pub mod inventory;
+pub mod kept;
+pub mod kubeadm_tmp;
 pub mod leftover;
 pub mod package;
 pub mod planner;

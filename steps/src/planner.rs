@@ -12,6 +12,7 @@ use crate::release;
 use crate::version::Version;
 
 mod asked;
+mod backup;
 mod by_hand;
 mod etcd_patch;
 mod kubeadm_options;
@@ -26,6 +27,7 @@ mod standing;
 mod target;
 mod upgrade_config;
 
+pub use backup::{backup_plan, takes_backups};
 pub use by_hand::ByHand;
 pub use kubeadm_options::{Addon, KubeadmOptions};
 pub(crate) use kubeadm_options::{Call, Part, Verb};

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kup_core::event::Outcome;
 use kup_core::id::StepId;
 use kup_core::plan::{Plan, Stage, StepSpec, Wave};
-use kup_core::state::{RunState, Status, StepRecord};
+use kup_core::state::{Afterword, RunState, Status, StepRecord};
 
 use crate::activity::OVERWRITE;
 use crate::planner::{step_id, verify_stage};
@@ -182,6 +182,7 @@ fn check(state: &RunState, present: &Present) -> Result<(), RollbackProblem> {
         Status::Finished(Outcome::Abandoned) => return Err(RollbackProblem::Abandoned),
         Status::Finished(Outcome::Succeeded) | Status::Running | Status::Paused(_) => {}
     }
+    not_committed(state)?;
     if let Some((id, _)) = state.steps.iter().find(|(_, record)| record.may_be_under_way()) {
         return Err(RollbackProblem::Unsettled(id.clone()));
     }
@@ -194,6 +195,19 @@ fn check(state: &RunState, present: &Present) -> Result<(), RollbackProblem> {
         return Err(RollbackProblem::Gone((*gone).to_owned()));
     }
     Ok(())
+}
+
+/// Refuses a run whose backups are freed. Needs no look at the cluster.
+///
+/// # Errors
+/// [`RollbackProblem::Committed`].
+pub fn not_committed(state: &RunState) -> Result<(), RollbackProblem> {
+    match &state.committed {
+        Some(Afterword { at, operator, .. }) => {
+            Err(RollbackProblem::Committed { at: *at, by: operator.clone() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// An API server reads what one minor newer has stored, and nothing newer (KEP-4330).

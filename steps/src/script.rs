@@ -55,6 +55,8 @@ scripts! {
     UPGRADE_PLAN = "upgrade-plan";
     /// Asks: the bytes of files and folders as a tar. Args: absolute paths; missing ones are left out.
     READ_FILES = "read-files";
+    /// Tidies: removes the copies of runs that need them no more. Args: runs. Prints `key=value` lines.
+    FORGET = "forget";
     /// Changes: reloads systemd's units and restarts the kubelet.
     KUBELET_RESTART = "kubelet-restart";
     /// Changes: puts files of a pre-image back, each in one rename. Args: pre-image, absolute paths...
@@ -65,6 +67,10 @@ scripts! {
 composed! {
     /// Asks: static pod manifests, their images and hashes, key pairs. Prints `key=value` lines.
     CONTROL_PLANE = "control-plane" of "kubeadm/running" "kubeadm/pairs" "control-plane";
+    /// Asks: what kubeadm has left in /etc/kubernetes/tmp. Prints `key=value` lines.
+    KUBEADM_TMP = "kubeadm-tmp" of "kubeadm/running" "kubeadm-tmp";
+    /// Tidies: removes such folders. Args: their names. Prints `key=value` lines.
+    KUBEADM_TMP_REMOVE = "kubeadm-tmp-remove" of "kubeadm/running" "kubeadm-tmp-remove";
     /// Changes: puts missing manifests back from kubeadm's own copies. Args: components...
     PUT_BACK = "put-back" of "kubeadm/running" "kubeadm/putting-back" "put-back";
     /// Changes: puts static pods back as a pre-image has them, one at a time, each waited for through the node's own runtime; then files. Args:

@@ -49,6 +49,7 @@ pub mod spec;
 mod staticpods;
 mod survey;
 mod swap;
+mod tidy;
 mod told;
 mod troubles;
 

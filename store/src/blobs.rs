@@ -13,6 +13,7 @@ use kup_core::journal::{BlobError, Blobs};
 
 use crate::disk::{Disk, DiskFile};
 use crate::durable;
+use crate::file_journal::FileJournal;
 use crate::hash;
 
 /// How the names of unfinished files begin.
@@ -40,6 +41,34 @@ impl FileBlobs {
     #[must_use]
     pub fn path(&self, id: &BlobId) -> PathBuf {
         self.folder.join(id.as_str())
+    }
+
+    /// Returns how many bytes a blob has on the disk; 0 where it is not there or cannot be looked at.
+    #[must_use]
+    pub fn length(&self, id: &BlobId) -> u64 {
+        self.disk.open_to_read(&self.path(id)).and_then(|file| file.length()).unwrap_or(0)
+    }
+
+    /// Removes blobs for good, and returns how many bytes of which were still there. `_held` is the run's journal, so that nobody
+    /// else is at work on the run. What a crash leaves over can be removed again.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`]; some may be gone then.
+    pub fn remove(&self, ids: &[BlobId], _held: &FileJournal) -> Result<u64, BlobError> {
+        let mut bytes = 0;
+        for id in ids {
+            let path = self.path(id);
+            let length = self.disk.open_to_read(&path).and_then(|file| file.length());
+            match self.disk.remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(storage(&path)(e)),
+                Ok(()) => bytes += length.unwrap_or(0),
+                Err(_) => {}
+            }
+        }
+        match self.disk.sync_folder(&self.folder) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(storage(&self.folder)(e)),
+            Ok(()) | Err(_) => Ok(bytes),
+        }
     }
 
     /// Removes what killed processes left behind. Only for the holder of the run's lock.
@@ -80,7 +109,7 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
+pub(crate) fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
     let FileBlobs { disk, folder } = blobs;
     let id = hash::blob_id(bytes).map_err(|e| storage(folder)(io::Error::other(e)))?;
     let path = folder.join(id.as_str());

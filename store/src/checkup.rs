@@ -68,7 +68,9 @@ fn look_at_all(scan: &mut Scan) {
         match name.as_str() {
             RUNS | CLUSTERS | index::FOLDER | index::LOCK => {}
             index::UNUSABLE => scan.add(&name, AboutIndex::MovedAside),
-            _ if name.starts_with("plan-") => scan.add(&name, AboutFolder::Scratch),
+            _ if name.starts_with("plan-") || name.starts_with("import-") => {
+                scan.add(&name, AboutFolder::Scratch);
+            }
             _ => scan.add(&name, AboutFolder::Unknown),
         }
     }

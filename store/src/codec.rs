@@ -77,6 +77,8 @@ pub(crate) fn decode(kind: Kind, bytes: &[u8]) -> Result<Event, String> {
         (17, FIRST) => Event::GateIgnored(from_bytes(bytes)?),
         (19, FIRST) => Event::RollbackLimited(from_bytes(bytes)?),
         (20, FIRST) => Event::UndoPlanned(from_bytes(bytes)?),
+        (18, FIRST) => Event::RunCommitted(from_bytes(bytes)?),
+        (21, FIRST) => Event::BackupsFreed(from_bytes(bytes)?),
         (type_id, type_version) => Event::Opaque(Opaque { type_id, type_version }),
     })
 }
@@ -102,6 +104,8 @@ fn encode_payload(event: &Event) -> Result<Vec<u8>, String> {
         Event::GateIgnored(payload) => to_bytes(payload),
         Event::RollbackLimited(payload) => to_bytes(payload),
         Event::UndoPlanned(payload) => to_bytes(payload),
+        Event::RunCommitted(payload) => to_bytes(payload),
+        Event::BackupsFreed(payload) => to_bytes(payload),
         Event::Opaque(_) => Err("this kup does not know what is in it".into()),
     }
 }

@@ -32,7 +32,7 @@ pub(crate) const LOCK: &str = "index.lock";
 pub(crate) const UNUSABLE: &str = "index.unusable";
 
 /// The tree of summaries. What is in it changes with its name.
-const TREE: &str = "summary-1";
+const TREE: &str = "summary-2";
 
 /// The most memory that sled may use as a cache, in bytes.
 const CACHE: u64 = 8 << 20;

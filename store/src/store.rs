@@ -203,7 +203,7 @@ impl Store {
             .map_err(StoreError::storage("create", folder))
     }
 
-    fn lock_run(&self, run: &RunId) -> Result<Lock, StoreError> {
+    pub(crate) fn lock_run(&self, run: &RunId) -> Result<Lock, StoreError> {
         let path = self.run_folder(run).join("lock");
         lock::take(self.disk.as_ref(), &path, &format!("run {run}"), &lock::this_process())
     }

@@ -53,6 +53,8 @@ pub enum RunStatus {
         outcome: Outcome,
         /// Who abandoned it and why; empty otherwise.
         reason: String,
+        /// Whether the time in which it could be rolled back was ended.
+        committed: bool,
     },
     /// Its journal cannot be read, so that nobody knows.
     Unreadable {
@@ -94,6 +96,7 @@ impl fmt::Display for RunStatus {
             Self::UnderWay => "under way",
             Self::RollingBack => "rolling back",
             Self::Paused { .. } => "paused",
+            Self::Finished { outcome: Outcome::Succeeded, committed: true, .. } => "committed",
             Self::Finished { outcome: Outcome::Succeeded, .. } => "succeeded",
             Self::Finished { outcome: Outcome::RolledBack, .. } => "rolled back",
             Self::Finished { outcome: Outcome::Abandoned, .. } => "abandoned",
@@ -156,8 +159,10 @@ fn next(status: RunStatus, event: &Event) -> RunStatus {
         }
         Event::RollbackStarted(_) => RunStatus::RollingBack,
         Event::RunFinished(finished) => {
-            RunStatus::Finished { outcome: finished.outcome, reason: finished.reason.clone() }
+            let (outcome, reason) = (finished.outcome, finished.reason.clone());
+            RunStatus::Finished { outcome, reason, committed: false }
         }
+        Event::RunCommitted(_) => committed(status),
         Event::RunStarted(_)
         | Event::GateChecked(_)
         | Event::GateIgnored(_)
@@ -173,6 +178,19 @@ fn next(status: RunStatus, event: &Event) -> RunStatus {
         | Event::StepSkipped(_)
         | Event::StepBlocked(_)
         | Event::OperatorDecided(_)
+        | Event::BackupsFreed(_)
         | Event::Opaque(_) => status,
+    }
+}
+
+fn committed(status: RunStatus) -> RunStatus {
+    match status {
+        RunStatus::Finished { outcome, reason, .. } => {
+            RunStatus::Finished { outcome, reason, committed: true }
+        }
+        RunStatus::UnderWay
+        | RunStatus::RollingBack
+        | RunStatus::Paused { .. }
+        | RunStatus::Unreadable { .. } => status,
     }
 }

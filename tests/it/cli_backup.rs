@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use kup_steps::sim::SimWorld;
 use serde_json::Value;
 
-use crate::cli_program::Home;
+use crate::cli_program::{Home, wall_clock};
 
 /// A home with a finished run.
 fn with_run() -> (Home, String) {
@@ -64,7 +65,8 @@ fn bytes_that_are_others_or_gone_are_told_apart_from_good_ones() {
     let (home, run) = with_run();
     let n_all = listed(&home, "backup list -o json").len();
     let proven = home.must("backup verify");
-    assert!(proven.ends_with(&format!("{n_all} of {n_all} are as they were kept\n")), "{proven}");
+    assert!(proven.contains(&format!("\n{n_all} of {n_all} are as they were kept\n")), "{proven}");
+    assert!(proven.contains("The nodes were not asked for their "), "{proven}");
     let mut ids: Vec<String> = listed(&home, "backup list -o json")
         .iter()
         .map(|it| it["id"].as_str().unwrap().to_owned())
@@ -80,10 +82,68 @@ fn bytes_that_are_others_or_gone_are_told_apart_from_good_ones() {
     assert_eq!(ran.code, Some(12), "{}", ran.stderr);
     for (id, word) in [(other, "DAMAGED"), (gone, "MISSING")] {
         let line = ran.stdout.lines().find(|line| line.starts_with(&id[..12])).unwrap();
-        assert!(line.ends_with(word), "{line}");
+        assert!(line.contains(word), "{line}");
         assert_eq!(home.run(&format!("backup show {id}")).code, Some(12));
     }
     assert!(ran.stdout.contains("A rollback refuses ConfigMaps that are not"), "{}", ran.stdout);
+}
+
+#[test]
+fn copies_on_nodes_are_asked_for_and_told_apart() {
+    let (home, run) = with_run();
+    let copies: Vec<String> = listed(&home, "backup list -o json")
+        .iter()
+        .filter(|it| it["target"] == "cp1")
+        .filter_map(|it| it["on_node"].as_str().map(str::to_owned))
+        .collect();
+    let [good, other, gone, ..] = copies.as_slice() else { panic!("{copies:?}") };
+    let said = home.must("backup verify --nodes");
+    assert!(said.contains(" copies on nodes are as they were kept\n"), "{said}");
+    assert!(!said.contains("not asked"), "{said}");
+    let disk = home.path(&format!("state/runs/{run}/sim/disk/cp1"));
+    let copy = |path: &str| disk.join(path.trim_start_matches('/'));
+    std::fs::write(copy(other), "something else").unwrap();
+    std::fs::remove_file(copy(gone)).unwrap();
+    let ran = home.run("backup verify --nodes -o json");
+    assert_eq!(ran.code, Some(12), "{}", ran.stderr);
+    let proven: Vec<Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (path, word) in [(good, "good"), (other, "damaged"), (gone, "missing")] {
+        let of_path = |it: &&Value| it["target"] == "cp1" && it["on_node"] == path.as_str();
+        let proven = proven.iter().find(of_path).unwrap();
+        assert_eq!((&proven["node_proof"], &proven["proof"]), (&word.into(), &"good".into()));
+    }
+    let maps = proven.iter().find(|it| it["what"] == "ConfigMaps of kube-system").unwrap();
+    assert_eq!((&maps["on_node"], &maps["node_proof"]), (&Value::Null, &"none".into()));
+}
+
+#[test]
+fn a_node_that_does_not_answer_is_no_damage_and_no_proof() {
+    let (home, run) = with_run();
+    let sim = home.path(&format!("state/runs/{run}/sim"));
+    SimWorld::open(&sim, wall_clock()).unwrap().cut("w1").unwrap();
+    let ran = home.run("backup verify --nodes");
+    assert_eq!(ran.code, Some(9), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("UNREADABLE: cannot reach w1"), "{}", ran.stdout);
+}
+
+#[test]
+fn one_damaged_journal_does_not_hide_the_backups_of_other_runs() {
+    let (home, damaged) = with_run();
+    home.must("start v1.36.2 --cluster sim:1x1@v1.35.6 -y");
+    let other = home.runs().into_iter().find(|run| *run != damaged).unwrap();
+    let mut bytes = std::fs::read(home.journal(&damaged)).unwrap();
+    bytes[300] ^= 1;
+    std::fs::write(home.journal(&damaged), bytes).unwrap();
+    for words in ["backup list", "backup verify", "backup verify --nodes"] {
+        let ran = home.run(words);
+        assert_eq!(ran.code, Some(12), "kup {words}: {}", ran.stderr);
+        assert!(ran.stdout.contains(&other) && !ran.stdout.contains(&damaged), "{}", ran.stdout);
+        let named = format!("The backups of run {damaged} are not among these: ");
+        assert!(ran.stderr.contains(&named), "kup {words}: {}", ran.stderr);
+    }
+    assert_eq!(home.run(&format!("backup list {other}")).code, Some(0));
+    assert_eq!(home.run(&format!("backup list {damaged}")).code, Some(12));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use kup_steps::facts::{Leftovers, Trace};
 use kup_steps::host::{AttemptStatus, Host, HostError, Order, Owner};
 use kup_steps::script::Script;
 
+mod copies;
+
 /// Scripts that the machine under test can run. What a simulated one does not know is left out.
 pub(crate) struct Specimens {
     /// Ends soon with status 0.
@@ -36,7 +38,8 @@ pub(crate) async fn check(host: &dyn Host, specimens: &Specimens) {
     what_is_left_is_told(host, &run).await;
     output_is_bounded(host, &run, specimens).await;
     arguments_arrive_unchanged(host, &run, specimens).await;
-    what_is_kept_is_kept_once(host, &run, specimens).await;
+    copies::are_kept_once(host, &run, specimens).await;
+    copies::are_proven_and_forgotten(host, &other).await;
     a_run_that_is_over_gives_way(host, &run, &other, specimens).await;
     what_is_released_takes_nothing_more(host, &other, specimens).await;
 }
@@ -167,17 +170,6 @@ async fn arguments_arrive_unchanged(host: &dyn Host, run: &RunId, specimens: &Sp
     assert_eq!(end_of(host, &order.name).await, AttemptStatus::Ended { status: 0 });
     let output = host.output(&order.name).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&output), String::from_utf8_lossy(&expected));
-}
-
-async fn what_is_kept_is_kept_once(host: &dyn Host, run: &RunId, specimens: &Specimens) {
-    let bytes: Vec<u8> = (0..=255).cycle().take(300_000).chain(*b"the first bytes").collect();
-    let path = host.keep(run, "pre-image.tar", &bytes).await.unwrap();
-    assert_eq!(path, format!("/var/lib/kup/backups/{run}/pre-image.tar"));
-    assert_eq!(host.keep(run, "pre-image.tar", b"the second bytes").await.unwrap(), path);
-    assert!(host.keep(run, "empty", b"").await.is_ok());
-    let Some(print) = specimens.print else { return };
-    let printed = host.ask(&print(path)).await.unwrap();
-    assert!(printed.stdout == bytes, "the first bytes stay");
 }
 
 async fn a_run_that_is_over_gives_way(

@@ -9,8 +9,13 @@
 
 mod cli;
 mod cli_backup;
+mod cli_backup_create;
+mod cli_commit;
+mod cli_import;
 mod cli_plan;
 mod cli_program;
+mod cli_prune;
+mod cli_restore;
 mod cluster_contract;
 mod disk;
 mod doctor;

@@ -1,25 +1,33 @@
 //! `kup backup list|show|verify`: the backups that runs have kept. Changes nothing.
 
-use crate::args::{Backup, Global, OfRun};
-use crate::catalogue::{self, Proof, Proven, prove};
+use crate::args::{Backup, Global, OfRun, Verify};
+use crate::catalogue::{self, Proof, Proven, ask_nodes, prove};
 use crate::error::{CliError, Exit};
 use crate::output;
 use crate::render::backup::{Contents, kept_table, proofs_table, show};
 use crate::wiring::Session;
+
+mod create;
+mod kubeadm_tmp;
+mod prune;
+mod restore;
 
 pub(super) async fn run(global: &Global, args: &Backup) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     match args {
         Backup::List(of) => list(global, &session, of),
         Backup::Show { backup } => show_one(global, &session, backup).await,
-        Backup::Verify(of) => verify(global, &session, of).await,
+        Backup::Create(args) => create::run(global, args).await,
+        Backup::Restore(args) => restore::run(global, args).await,
+        Backup::Prune(args) => prune::run(global, args).await,
+        Backup::Verify(args) => verify(global, &session, args).await,
     }
 }
 
 fn list(global: &Global, session: &Session, of: &OfRun) -> Result<Exit, CliError> {
     let all = catalogue::kept(session, of.run.as_deref())?;
-    output::print_lines(global.output, &all, || kept_table(&all))?;
-    Ok(Exit::Done)
+    output::print_lines(global.output, &all.kept, || kept_table(&all.kept))?;
+    Ok(all.finish())
 }
 
 async fn show_one(global: &Global, session: &Session, given: &str) -> Result<Exit, CliError> {
@@ -35,15 +43,35 @@ async fn show_one(global: &Global, session: &Session, given: &str) -> Result<Exi
     Ok(exit(damaged))
 }
 
-async fn verify(global: &Global, session: &Session, of: &OfRun) -> Result<Exit, CliError> {
+async fn verify(global: &Global, session: &Session, args: &Verify) -> Result<Exit, CliError> {
+    let catalogue = catalogue::kept(session, args.of.run.as_deref())?;
     let mut all = Vec::new();
-    for kept in catalogue::kept(session, of.run.as_deref())? {
-        let (proof, _) = prove(session, &kept).await;
-        all.push(Proven { kept, proof });
+    for kept in &catalogue.kept {
+        let (proof, _) = prove(session, kept).await;
+        let node_proof = if kept.on_node.is_some() { Proof::NotAsked } else { Proof::None };
+        all.push(Proven { kept: kept.clone(), proof, node_proof });
     }
-    let damaged = all.iter().any(|it| it.proof != Proof::Good);
+    if args.nodes {
+        ask_nodes(session, &mut all).await;
+    }
     output::print_lines(global.output, &all, || proofs_table(&all))?;
-    Ok(exit(damaged))
+    Ok(match catalogue.finish() {
+        Exit::Done => worst(&all),
+        damaged => damaged,
+    })
+}
+
+/// Bytes that are gone are worse than a node that does not answer.
+fn worst(all: &[Proven]) -> Exit {
+    let lost = |proof: &Proof| matches!(proof, Proof::Damaged | Proof::Missing);
+    let silent = |proof: &Proof| matches!(proof, Proof::Unreadable(_));
+    if all.iter().any(|it| lost(&it.proof) || silent(&it.proof) || lost(&it.node_proof)) {
+        Exit::Damaged
+    } else if all.iter().any(|it| silent(&it.node_proof)) {
+        Exit::Ssh
+    } else {
+        Exit::Done
+    }
 }
 
 fn exit(damaged: bool) -> Exit {

@@ -9,8 +9,9 @@ use kup_core::event::{Event, PauseReason, RollbackLimited, RollbackStarted, RunP
 use kup_core::id::RunId;
 use kup_core::state::{Phase, RunState, Status};
 use kup_steps::host::Host;
+use kup_steps::planner::takes_backups;
 use kup_steps::rollback::backups::unsound;
-use kup_steps::rollback::{Extent, Present, Way, rollback, worth_a_look};
+use kup_steps::rollback::{Extent, Present, Way, not_committed, rollback, worth_a_look};
 
 use super::confirm;
 use super::resume::{reconnect, resumed, take_over};
@@ -29,6 +30,11 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
         tell!("Run {run} was rolled back already. Nothing was changed.");
         return Ok(Exit::Done);
     }
+    if takes_backups(&seen.started.plan) {
+        tell!("Run {run} took backups and changed nothing: there is nothing to roll back.");
+        return Ok(Exit::Done);
+    }
+    not_committed(&seen)?;
     must_be_newest(&session, &run, &seen)?;
     let extent = extent(args, &run, &seen)?;
     if args.dry_run {
@@ -239,7 +245,11 @@ fn must_be_newest(session: &Session, run: &RunId, seen: &RunState) -> Result<(),
             && summary.started > seen.started_at
     };
     let over = matches!(seen.status, Status::Finished(kup_core::event::Outcome::Abandoned));
-    match summaries.iter().find(started) {
+    // Nothing rests on a run that only took backups.
+    let upgrades = |later: &&kup_store::RunSummary| {
+        session.read(&later.run).map_or(true, |(state, _)| !takes_backups(&state.started.plan))
+    };
+    match summaries.iter().filter(started).find(upgrades) {
         Some(later) if !over => Err(CliError::unchanged(
             Exit::Usage,
             format!("run {run} is not the newest of its cluster: {} came later", later.run),

@@ -33,7 +33,18 @@ pub(super) async fn run(global: &Global, args: &Start) -> Result<Exit, CliError>
             return Err(error);
         }
     };
-    drive(&session, args, run, planned).await
+    let until = args.until.map(|Until::ControlPlane| UNTIL_CONTROL_PLANE.to_owned());
+    let driving = Driving { until, take_over: args.take_over.clone() };
+    drive(&session, run, planned, driving).await
+}
+
+/// How a run is driven.
+#[derive(Debug, Default)]
+pub(super) struct Driving {
+    /// The last wave before it rests.
+    pub(super) until: Option<String>,
+    /// A run of another machine whose nodes it takes over.
+    pub(super) take_over: Option<String>,
 }
 
 /// Plans, shows, and asks; `None` when that was all that was wanted.
@@ -80,11 +91,12 @@ fn question(planned: &Planned) -> String {
     format!("Upgrade the cluster at {endpoint} from {from} to {to}{although}?")
 }
 
-async fn drive(
+/// Begins a run and drives it until it rests.
+pub(super) async fn drive(
     session: &Session,
-    args: &Start,
     run: RunId,
     planned: Planned,
+    driving: Driving,
 ) -> Result<Exit, CliError> {
     let Planned { connected, hosts, inventory, plan, gates } = planned;
     let _cluster_lock = session.store.lock_cluster(&inventory.cluster.uid, &run)?;
@@ -106,10 +118,10 @@ async fn drive(
             .map(kup_steps::inventory::NodeInventory::identity)
             .collect(),
         reach: connected.reach.clone(),
-        until: args.until.map(|Until::ControlPlane| UNTIL_CONTROL_PLANE.to_owned()),
+        until: driving.until,
         plan,
     };
-    let is_over = session.is_over(args.take_over.clone());
+    let is_over = session.is_over(driving.take_over);
     let (journal, state) = begin(session, &run, started, events(&gates, &session.operator))?;
     tell!("Run {run} began. Ctrl-C rests it; `kup resume {run}` goes on.");
     let catalog = Catalog::new();

@@ -8,7 +8,7 @@ use kup_core::plan::StepSpec;
 pub(super) fn guess(step: &StepSpec) -> Duration {
     let worker = step.params.get("role").is_some_and(|role| role == "worker");
     let seconds = match step.activity.as_str() {
-        "repository" | "cordon" | "uncordon" => 5,
+        "repository" | "cordon" | "uncordon" | "backup-node" | "backup-objects" => 5,
         "packages" => 40,
         "prefetch" => 60,
         "upgrade-plan" => 20,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::doctor::size;
+use super::size;
 use super::table;
 use crate::catalogue::{Kept, Proof, Proven};
+use crate::freeing::FreedOn;
 
 /// Returns the list of backups.
 pub(crate) fn kept_table(all: &[Kept]) -> String {
@@ -16,10 +17,22 @@ pub(crate) fn kept_table(all: &[Kept]) -> String {
     }
     let row = |kept: &Kept| {
         let mut row = place(kept);
-        row.push(kept.what.clone());
+        row.push(brief(&kept.what));
         row
     };
     table(&["BACKUP", "TAKEN (UTC)", "RUN", "STEP", "SIZE", "OF"], all.iter().map(row).collect())
+}
+
+/// Names the first of many files.
+fn brief(what: &str) -> String {
+    let paths: Vec<&str> = what.split(' ').take_while(|word| word.starts_with('/')).collect();
+    match paths.split_first() {
+        Some((first, more)) if more.len() > 1 => {
+            let rest = what.rsplit_once(" of ").map_or("", |(_, node)| node);
+            format!("{first} and {} more of {rest}", more.len())
+        }
+        Some(_) | None => what.to_owned(),
+    }
 }
 
 fn place(kept: &Kept) -> Vec<String> {
@@ -40,18 +53,54 @@ pub(crate) fn proofs_table(all: &[Proven]) -> String {
     let row = |it: &Proven| {
         let mut row = place(&it.kept);
         row.push(word(&it.proof));
+        row.push(word(&it.node_proof));
         row
     };
     let mut text = table(
-        &["BACKUP", "TAKEN (UTC)", "RUN", "STEP", "SIZE", "BYTES"],
+        &["BACKUP", "TAKEN (UTC)", "RUN", "STEP", "SIZE", "HERE", "ON ITS NODE"],
         all.iter().map(row).collect(),
     );
-    let good = all.iter().filter(|it| it.proof == Proof::Good).count();
-    let _ = writeln!(text, "{good} of {} are as they were kept", all.len());
-    if good < all.len() {
-        text += "A rollback refuses ConfigMaps that are not; files it takes from the copies on the nodes, which were not looked at: `kup backup show BACKUP` says where\n";
+    let (n_good, n_all) = (count(all, |it| it.proof == Proof::Good), all.len());
+    let _ = writeln!(text, "{n_good} of {n_all} are as they were kept");
+    let n_copies = count(all, |it| it.node_proof != Proof::None);
+    if count(all, |it| it.node_proof == Proof::NotAsked) > 0 {
+        let _ =
+            writeln!(text, "The nodes were not asked for their {n_copies} copies: --nodes asks");
+    } else {
+        let n_good = count(all, |it| it.node_proof == Proof::Good);
+        let _ = writeln!(text, "{n_good} of {n_copies} copies on nodes are as they were kept");
+    }
+    if n_good < n_all {
+        text += "A rollback refuses ConfigMaps that are not; files it takes from the copies on the nodes\n";
     }
     text
+}
+
+fn count(all: &[Proven], counts: impl Fn(&Proven) -> bool) -> usize {
+    all.iter().filter(|it| counts(it)).count()
+}
+
+/// Says what each node has freed; those that had nothing are left out.
+pub(crate) fn freed(nodes: &[FreedOn]) -> Vec<String> {
+    let line = |(node, freed): &FreedOn| match freed {
+        Ok(0) => None,
+        Ok(kib) => Some(format!("{} freed on {node}", size(kib.saturating_mul(1024)))),
+        Err(why) => {
+            Some(format!("{node} keeps its copies: {why}; `kup backup prune --nodes` tries again"))
+        }
+    };
+    nodes.iter().filter_map(line).collect()
+}
+
+/// Says what an operator types to go back to a snapshot of etcd.
+pub(crate) fn runbook(snapshot: &Path) -> String {
+    let snapshot = snapshot.display();
+    format!(
+        "An etcdutl of etcd's own minor restores it. First stop every API server and etcd member: move their manifests out of /etc/kubernetes/manifests, and keep /var/lib/etcd. Then, for each member with its own name and address, and the same list and token for all:\n\
+         \x20 etcdutl snapshot status {snapshot} -w json\n\
+         \x20 etcdutl snapshot restore {snapshot} --name NAME --initial-cluster NAME=https://ADDRESS:2380,... --initial-cluster-token NEW-TOKEN --initial-advertise-peer-urls https://ADDRESS:2380 --data-dir /var/lib/etcd-restored --bump-revision 1000000000 --mark-compacted\n\
+         Everything written since it was taken is lost."
+    )
 }
 
 fn word(proof: &Proof) -> String {
@@ -60,6 +109,8 @@ fn word(proof: &Proof) -> String {
         Proof::Damaged => "DAMAGED".to_owned(),
         Proof::Missing => "MISSING".to_owned(),
         Proof::Unreadable(why) => format!("UNREADABLE: {why}"),
+        Proof::None => "-".to_owned(),
+        Proof::NotAsked => "not asked".to_owned(),
     }
 }
 

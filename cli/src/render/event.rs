@@ -47,6 +47,14 @@ pub(crate) fn describe(event: &Event) -> (&'static str, String) {
         Event::RunFinished(e) => {
             ("RunFinished", format!("{}{}", outcome(e.outcome), because(&e.reason)))
         }
+        Event::RunCommitted(e) => {
+            let what = "it can be rolled back no more, its backups are freed";
+            ("RunCommitted", format!("{what}, by {}{}", e.operator, because(&e.reason)))
+        }
+        Event::BackupsFreed(e) => {
+            let what = "its backups are freed";
+            ("BackupsFreed", format!("{what}, by {}{}", e.operator, because(&e.reason)))
+        }
         Event::Opaque(e) => {
             let what =
                 format!("an event of a newer kup (type {}, version {})", e.type_id, e.type_version);

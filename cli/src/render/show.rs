@@ -5,7 +5,8 @@ use std::fmt::Write;
 use kup_core::event::{ErrorRecord, GateIgnored, Outcome, PauseReason};
 use kup_core::id::{RunId, StepId};
 use kup_core::plan::Stage;
-use kup_core::state::{Phase, RunState, Status, StepRecord, StepState};
+use kup_core::state::{Afterword, Phase, RunState, Status, StepRecord, StepState};
+use kup_steps::planner::takes_backups;
 use serde::Serialize;
 
 use super::event::{outcome, pause};
@@ -162,7 +163,10 @@ pub(crate) fn status(state: &RunState) -> String {
     match &state.status {
         Status::Running => "under way, or its process died".to_owned(),
         Status::Paused(_) => "paused".to_owned(),
-        Status::Finished(end) => outcome(*end).to_owned(),
+        Status::Finished(end) => match &state.committed {
+            None => outcome(*end).to_owned(),
+            Some(Afterword { at, operator, .. }) => format!("committed at {at} by {operator}"),
+        },
     }
 }
 
@@ -202,8 +206,12 @@ pub(crate) fn next_commands(run: &RunId, state: &RunState) -> Vec<String> {
     let forward = state.phase == Phase::Forward;
     let mut commands = Vec::new();
     match &state.status {
+        Status::Finished(Outcome::Succeeded) if state.committed.is_some() => return Vec::new(),
+        Status::Finished(Outcome::Succeeded) if takes_backups(&state.started.plan) => {
+            return vec![format!("kup backup list {run}")];
+        }
         Status::Finished(Outcome::Succeeded) => {
-            return vec![format!("kup rollback {run} --dry-run")];
+            return vec![format!("kup rollback {run} --dry-run"), format!("kup commit {run}")];
         }
         Status::Finished(Outcome::RolledBack | Outcome::Abandoned) => return Vec::new(),
         Status::Running | Status::Paused(_) if !blocked_steps(state).is_empty() => {
@@ -220,7 +228,7 @@ pub(crate) fn next_commands(run: &RunId, state: &RunState) -> Vec<String> {
         }
         Status::Running | Status::Paused(_) => commands.push(format!("kup resume {run}")),
     }
-    if forward {
+    if forward && !takes_backups(&state.started.plan) {
         commands.push(format!("kup rollback {run} --dry-run"));
     }
     commands

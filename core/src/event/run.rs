@@ -206,6 +206,24 @@ pub struct UndoPlanned {
     pub undo: StepSpec,
 }
 
+/// Payload of type 18. From now on nobody rolls the run back, so that its backups may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCommitted {
+    /// Who.
+    pub operator: String,
+    /// Why, in the operator's words; may be empty.
+    pub reason: String,
+}
+
+/// Payload of type 21. The run went back or was abandoned, and its backups may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupsFreed {
+    /// Who.
+    pub operator: String,
+    /// Why, in the operator's words; may be empty.
+    pub reason: String,
+}
+
 /// An event that this kup does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Opaque {

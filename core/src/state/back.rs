@@ -25,6 +25,9 @@ impl RunState {
         if matches!(self.status, Status::Finished(Outcome::RolledBack | Outcome::Abandoned)) {
             return Err(illegal(entry, "the run is over"));
         }
+        if self.committed.is_some() {
+            return Err(illegal(entry, "the run is committed"));
+        }
         self.take_over();
         self.phase = Phase::Rollback;
         self.until = None;

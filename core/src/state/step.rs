@@ -161,6 +161,8 @@ impl StepRecord {
             | Event::RunPaused(_)
             | Event::RollbackStarted(_)
             | Event::RunFinished(_)
+            | Event::RunCommitted(_)
+            | Event::BackupsFreed(_)
             | Event::Opaque(_) => return Err("this event is not about a step"),
         }
         Ok(())

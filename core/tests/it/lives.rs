@@ -155,3 +155,33 @@ fn an_attempt_that_cannot_be_settled_does_not_hold_a_rollback_for_ever() {
     let story = Story::of("w: a").then(given).then("resumed").in_mode(Mode::Settle);
     story.decides("settle a");
 }
+
+#[test]
+fn only_a_run_that_has_succeeded_is_committed_and_only_once() {
+    let succeeded = Story::of("w: a").then(DONE).then("succeeded");
+    assert!(!succeeded.state.backups_are_free());
+    let committed = succeeded.then("committed");
+    assert!(committed.state.backups_are_free() && committed.state.is_finished());
+    committed.refuses("committed", "committed already");
+    committed.refuses("rollback undo-a", "the run is committed");
+    committed.refuses("freed", "may still need its backups");
+    for unfit in ["", "abandoned", "paused", "rollback undo-a"] {
+        Story::of("w: a").then(unfit).refuses("committed", "only a run that has succeeded");
+    }
+}
+
+#[test]
+fn only_what_went_back_or_was_given_up_frees_its_backups() {
+    let back = "undo-a before, undo-a prepared, undo-a starts 1, undo-a ok, undo-a completed";
+    let rolled_back = Story::of("w: a").then(DONE).then("rollback undo-a").then(back);
+    for over in [Story::of("w: a").then("abandoned"), rolled_back.then("rolled-back")] {
+        let freed = over.then("freed");
+        assert!(freed.state.backups_are_free());
+        freed.refuses("freed", "freed already");
+        freed.refuses("resumed", "the run is over");
+    }
+    for needed in ["", "paused", "rollback undo-a"] {
+        Story::of("w: a").then(needed).refuses("freed", "may still need its backups");
+    }
+    Story::of("w: a").then(DONE).then("succeeded").refuses("freed", "may still need its backups");
+}

@@ -177,6 +177,14 @@ fn event(state: &RunState, text: &str) -> Event {
         }
         ["paused"] => Event::RunPaused(RunPaused { reason: PauseReason::Interrupted }),
         ["succeeded"] => finished(Outcome::Succeeded),
+        ["committed"] => {
+            let (operator, reason) = (operator(), String::new());
+            Event::RunCommitted(RunCommitted { operator, reason })
+        }
+        ["freed"] => {
+            let (operator, reason) = (operator(), String::new());
+            Event::BackupsFreed(BackupsFreed { operator, reason })
+        }
         ["rolled-back"] => finished(Outcome::RolledBack),
         ["abandoned"] => finished(Outcome::Abandoned),
         ["rollback", steps @ ..] => Event::RollbackStarted(Box::new(RollbackStarted {

@@ -14,7 +14,7 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
-use super::{call, config_maps, kubelet_files, manifests, pre_image, running};
+use super::{addons, call, config_maps, kubelet_files, manifests, pre_image, running};
 use crate::attempt;
 use crate::facts::{ControlPlaneState, KubeletState, STATIC_PODS};
 use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, KUBEADM_PHASE, Script};
@@ -181,6 +181,7 @@ impl Activity for Kubeadm {
         if self.command == Command::Apply {
             let cluster = self.world.cluster().await?;
             taken.backups.push(config_maps::take(cx, cluster).await?);
+            taken.backups.push(addons::take(cx, cluster).await?);
         }
         Ok(taken)
     }

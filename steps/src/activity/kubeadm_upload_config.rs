@@ -12,7 +12,7 @@ use kup_core::activity::{
 use kup_core::event::{Found, Settlement};
 
 use super::call::{self, Care};
-use super::config_maps;
+use super::{addons, config_maps};
 use crate::attempt;
 use crate::world::World;
 
@@ -46,8 +46,10 @@ impl Activity for KubeadmUploadConfig {
     }
 
     async fn prepare(&self, cx: &StepContext) -> Result<Prepared, ActivityError> {
-        let kept = config_maps::take(cx, self.0.cluster().await?).await?;
-        Ok(Prepared { notes: Vec::new(), backups: vec![kept] })
+        let cluster = self.0.cluster().await?;
+        let maps = config_maps::take(cx, cluster).await?;
+        let addons = addons::take(cx, cluster).await?;
+        Ok(Prepared { notes: Vec::new(), backups: vec![maps, addons] })
     }
 
     async fn settle(&self, cx: &StepContext) -> Result<Settlement, ActivityError> {

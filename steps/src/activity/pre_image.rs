@@ -1,6 +1,8 @@
 //! Copies of a node's files, taken once before the first attempt of a step: one blob here, one tar on the node, where a script can put
 //! files back even when the way to us is cut. Write-once on both ends, so that a second attempt never saves the damage of the first.
 
+use std::path::Path;
+
 use kup_core::activity::{ActivityError, Prepared, StepContext};
 use kup_core::event::Backup;
 use kup_core::id::BlobId;
@@ -17,8 +19,9 @@ pub(super) const KUBELET_FILES: [&str; 3] = [
     "/var/lib/kubelet/kubeadm-flags.env",
     "/var/lib/kubelet/instance-config.yaml",
 ];
-/// What the pre-image of a step with kubeadm holds: all that kubeadm writes on a node, and never `/etc/kubernetes/tmp`, which can be gigabytes.
-pub(super) const OF_KUBEADM: [&str; 12] = [
+/// What the pre-image of a step with kubeadm holds: all that kubeadm writes on a node, what the kubelet is started with, and where packages come
+/// from; never `/etc/kubernetes/tmp`, which can be gigabytes.
+pub(super) const OF_KUBEADM: [&str; 19] = [
     "/etc/kubernetes/manifests",
     "/etc/kubernetes/pki",
     "/etc/kubernetes/admin.conf",
@@ -31,7 +34,16 @@ pub(super) const OF_KUBEADM: [&str; 12] = [
     "/var/lib/kubelet/kubeadm-flags.env",
     "/var/lib/kubelet/instance-config.yaml",
     "/etc/default/kubelet",
+    "/etc/sysconfig/kubelet",
+    "/etc/systemd/system/kubelet.service.d",
+    "/usr/lib/systemd/system/kubelet.service.d",
+    "/etc/apt/sources.list",
+    "/etc/apt/sources.list.d",
+    "/etc/yum.repos.d",
+    "/etc/zypp/repos.d",
 ];
+/// The manifest that may name a file with the keys that Secrets are encrypted with.
+const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
 /// Copies files and folders; returns the backup and a note with its place on the node. May hold secrets.
 pub(super) async fn take(
@@ -61,7 +73,9 @@ pub(super) async fn take(
 pub(super) async fn of_kubeadm(cx: &StepContext, world: &World) -> Result<Prepared, ActivityError> {
     let (state, kubelet) = call::read(cx, world).await?;
     let host = world.host(&cx.target).await?;
-    let mut taken = take(cx, host, &OF_KUBEADM.map(str::to_owned)).await?;
+    let mut paths = OF_KUBEADM.map(str::to_owned).to_vec();
+    paths.extend(encryption_config(host).await?);
+    let mut taken = take(cx, host, &paths).await?;
     taken.notes.extend(manifests::hashes(&state, &kubelet));
     Ok(taken)
 }
@@ -124,7 +138,49 @@ async fn hash_of(host: &dyn Host, place: &str) -> Result<Option<String>, Activit
     Ok(copies.0.get(place).cloned())
 }
 
+/// Returns the file with the keys that Secrets are encrypted with, where it lies apart from the rest: without it etcd's data cannot be read.
+async fn encryption_config(host: &dyn Host) -> Result<Option<String>, ActivityError> {
+    let script = Script::new(READ_FILES, [API_SERVER]);
+    let reply = host.ask(&script).await.map_err(|e| host_error(&e))?;
+    let text = String::from_utf8_lossy(&reply.stdout);
+    Ok(named_in(&text).filter(|path| !OF_KUBEADM.iter().any(|it| Path::new(path).starts_with(it))))
+}
+
+/// Finds the file in a manifest, around which there may be the rest of a tar.
+fn named_in(manifest: &str) -> Option<String> {
+    let value = manifest.split_once("--encryption-provider-config=")?.1;
+    let is_end = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'');
+    let path = value.split(is_end).next().unwrap_or_default();
+    path.starts_with('/').then(|| path.to_owned())
+}
+
 /// Returns the place of the pre-image on the node.
 pub(super) fn path(cx: &StepContext) -> Result<&str, ActivityError> {
     super::need_note(cx, PRE_IMAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_with_the_keys_is_found_in_the_manifest() {
+        for (line, path) in [
+            (
+                "    - --encryption-provider-config=/etc/keys/enc.yaml\n    - --x",
+                "/etc/keys/enc.yaml",
+            ),
+            ("- \"--encryption-provider-config=/a b\"", "/a"),
+            ("--encryption-provider-config=/enc.yaml", "/enc.yaml"),
+        ] {
+            assert_eq!(named_in(line).as_deref(), Some(path));
+        }
+        for none in [
+            "",
+            "--encryption-provider-config-automatic-reload=true",
+            "--encryption-provider-config=x",
+        ] {
+            assert_eq!(named_in(none), None, "{none}");
+        }
+    }
 }

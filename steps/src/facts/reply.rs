@@ -19,11 +19,21 @@ impl Lines {
     /// Asks a node and takes its answer apart. A script that fails is an error here.
     pub(crate) async fn ask(host: &dyn Host, script: &Script) -> Result<Self, HostError> {
         let reply = host.ask(script).await?;
+        Self::of(host, script, &reply)
+    }
+
+    /// Has a node tidy up and takes its answer apart. A script that fails is an error here.
+    pub(crate) async fn tidy(host: &dyn Host, script: &Script) -> Result<Self, HostError> {
+        let reply = host.tidy(script).await?;
+        Self::of(host, script, &reply)
+    }
+
+    fn of(host: &dyn Host, script: &Script, reply: &Reply) -> Result<Self, HostError> {
         let node = host.node().to_owned();
         if reply.status == 0 {
-            Self::read(node, script.name, &reply)
+            Self::read(node, script.name, reply)
         } else {
-            Err(failed(node, script.name, &reply))
+            Err(failed(node, script.name, reply))
         }
     }
 
@@ -91,7 +101,7 @@ impl Lines {
     }
 
     /// Returns the number in a value.
-    pub(super) fn number<T: FromStr>(&self, value: &str) -> Result<T, HostError> {
+    pub(crate) fn number<T: FromStr>(&self, value: &str) -> Result<T, HostError> {
         value.parse().map_err(|_| self.wrong(format!("`{value}` is not a number that fits")))
     }
 

@@ -127,6 +127,10 @@ impl<S: Shell> Host for ShellHost<S> {
         Err(protocol::failed(self.node(), protocol::KEEP, &reply))
     }
 
+    async fn tidy(&self, script: &Script) -> Result<Reply, HostError> {
+        self.ask(script).await
+    }
+
     async fn start(&self, order: &Order) -> Result<(), HostError> {
         self.must(protocol::START, &protocol::start_args(order)).await?;
         Ok(())

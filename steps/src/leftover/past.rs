@@ -77,7 +77,9 @@ impl Past {
             | Event::RunPaused(_)
             | Event::OperatorDecided(_)
             | Event::RollbackStarted(_)
-            | Event::RunFinished(_) => {}
+            | Event::RunFinished(_)
+            | Event::RunCommitted(_)
+            | Event::BackupsFreed(_) => {}
             Event::Opaque(_) => self.has_unknown = true,
         }
     }

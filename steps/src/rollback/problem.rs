@@ -1,5 +1,6 @@
 //! Why there is no way back.
 
+use kup_core::clock::Timestamp;
 use kup_core::id::StepId;
 use thiserror::Error;
 
@@ -15,6 +16,14 @@ pub enum RollbackProblem {
     /// It was given up.
     #[error("the run was abandoned")]
     Abandoned,
+    /// The time in which it could be rolled back was ended.
+    #[error("the run was committed at {at} by {by}: its backups are gone")]
+    Committed {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: String,
+    },
     /// Nothing was changed by the run.
     #[error("the run has changed nothing, so there is nothing to roll back; `kup abandon` ends it")]
     NothingDone,

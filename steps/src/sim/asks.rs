@@ -10,7 +10,7 @@ use super::machine::{
     manifest_path,
 };
 use super::told::{Lines, yes_no};
-use super::{difference, etcd, machine_survey, policy, prefetch, release, told, troubles};
+use super::{difference, etcd, machine_survey, policy, prefetch, release, tidy, told, troubles};
 use crate::host::Reply;
 use crate::script::{self, Script};
 use crate::version::{Version, tag_of};
@@ -42,6 +42,8 @@ pub(super) fn answer(
         control_plane(machine)
     } else if name == script::KUBELET.0 {
         kubelet(machine)
+    } else if name == script::KUBEADM_TMP.0 {
+        tidy::kubeadm_tmp(machine, now)
     } else if name == script::UPGRADE_PLAN.0 {
         return Some(upgrade_plan(machine, api, &script.args));
     } else if name == script::DIFF.0 {

@@ -9,7 +9,7 @@ use kup_core::id::RunId;
 
 use super::access::Access;
 use super::leftovers::{self, BACKUPS};
-use super::{Shared, SimError, asks, attempt, files};
+use super::{Shared, SimError, asks, attempt, files, tidy};
 use crate::host::{AttemptStatus, Host, HostError, Order, Owner, Reply};
 use crate::script::{self, Script};
 
@@ -120,6 +120,13 @@ impl Host for SimHost {
                 .map_err(|e| SimError::io("write", world.dir.join(&self.node), e))
         })?;
         Ok(path)
+    }
+
+    async fn tidy(&self, script: &Script) -> Result<Reply, HostError> {
+        self.reach(|world| {
+            let dir = world.dir.clone();
+            tidy::answer(world.machine(&self.node)?, &dir, script)
+        })
     }
 
     async fn start(&self, order: &Order) -> Result<(), HostError> {

@@ -1,9 +1,8 @@
 //! The blobs of a run: those that its entries name, and those that none does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 
-use kup_core::event::{Entry, Event};
 use kup_core::id::{BlobId, RunId, Seq};
 
 use super::journal::Read;
@@ -11,13 +10,15 @@ use super::scan::Scan;
 use super::{AboutBlob, AboutFolder, RUNS};
 use crate::blobs::UNFINISHED;
 use crate::hash;
-
-/// What an entry says of a blob: where it says so, and the length where it knows it.
-type Named = BTreeMap<BlobId, (Seq, Option<u64>)>;
+use crate::named::{Named, freed, named};
 
 /// Looks at all blobs that entries name, and at the `kept` files that none names.
 pub(super) fn look(scan: &mut Scan, run: &RunId, read: &Read, kept: &[String]) {
-    let named = named(&read.entries);
+    let (mut named, freed) = (named(&read.entries), freed(&read.entries));
+    for blob in &freed {
+        named.remove(blob);
+        look_at_freed(scan, run, blob, kept);
+    }
     let (mut count, mut bytes) = (0, 0);
     for (blob, said) in &named {
         let place = blob_place(run, blob);
@@ -36,7 +37,19 @@ pub(super) fn look(scan: &mut Scan, run: &RunId, read: &Read, kept: &[String]) {
     if count == named.len() as u64 {
         scan.add(&format!("{RUNS}/{run}/blobs"), AboutBlob::AllThere { count, bytes });
     }
-    look_at_unnamed(scan, run, (read, &named), kept);
+    let known = |name: &&String| !freed.iter().any(|blob| blob.as_str() == *name);
+    let kept: Vec<&String> = kept.iter().filter(known).collect();
+    look_at_unnamed(scan, run, (read, &named), &kept);
+}
+
+/// One that may be gone is no finding where it is.
+fn look_at_freed(scan: &mut Scan, run: &RunId, blob: &BlobId, kept: &[String]) {
+    if kept.iter().any(|name| name == blob.as_str()) {
+        let place = blob_place(run, blob);
+        scan.rights(&place);
+        let bytes = scan.length(&place);
+        scan.add(&place, AboutBlob::Freed { bytes });
+    }
 }
 
 /// Returns where a blob lies, seen from the state directory.
@@ -58,7 +71,7 @@ fn doubt(
 }
 
 /// Entries that cannot be read may name what those that can do not.
-fn look_at_unnamed(scan: &mut Scan, run: &RunId, (read, named): (&Read, &Named), kept: &[String]) {
+fn look_at_unnamed(scan: &mut Scan, run: &RunId, (read, named): (&Read, &Named), kept: &[&String]) {
     let names: BTreeSet<&str> = named.keys().map(BlobId::as_str).collect();
     for name in kept.iter().filter(|name| !names.contains(name.as_str())) {
         let place = format!("{RUNS}/{run}/blobs/{name}");
@@ -70,44 +83,5 @@ fn look_at_unnamed(scan: &mut Scan, run: &RunId, (read, named): (&Read, &Named),
         } else if read.is_all_known {
             scan.add(&place, AboutBlob::Unnamed { bytes });
         }
-    }
-}
-
-fn named(entries: &[Entry]) -> Named {
-    let mut named = Named::new();
-    for entry in entries {
-        for (blob, size) in blobs_of(&entry.event) {
-            named.entry(blob).or_insert((entry.seq, size));
-        }
-    }
-    named
-}
-
-fn blobs_of(event: &Event) -> Vec<(BlobId, Option<u64>)> {
-    match event {
-        Event::StepPrepared(prepared) => {
-            prepared.backups.iter().map(|it| (it.blob.clone(), Some(it.size))).collect()
-        }
-        Event::AttemptEnded(ended) => {
-            ended.output.iter().map(|blob| (blob.clone(), None)).collect()
-        }
-        Event::RunStarted(_)
-        | Event::RunResumed(_)
-        | Event::GateChecked(_)
-        | Event::GateIgnored(_)
-        | Event::RollbackLimited(_)
-        | Event::UndoPlanned(_)
-        | Event::StepObserved(_)
-        | Event::AttemptStarted(_)
-        | Event::AttemptSettled(_)
-        | Event::RetryScheduled(_)
-        | Event::StepCompleted(_)
-        | Event::StepSkipped(_)
-        | Event::StepBlocked(_)
-        | Event::RunPaused(_)
-        | Event::OperatorDecided(_)
-        | Event::RollbackStarted(_)
-        | Event::RunFinished(_)
-        | Event::Opaque(_) => Vec::new(),
     }
 }

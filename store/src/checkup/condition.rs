@@ -144,6 +144,11 @@ pub enum AboutBlob {
         /// Its length.
         bytes: u64,
     },
+    /// Nothing needs this blob any more: its run was committed, or needs its backups no more.
+    Freed {
+        /// Its length.
+        bytes: u64,
+    },
     /// A file that a killed process left unfinished.
     Unfinished {
         /// Its length.

@@ -62,3 +62,16 @@ async fn a_resume_removes_unfinished_files() {
     assert!(!folder.join(".unfinished-x1").exists());
     assert_eq!(blobs.get(&id).await.unwrap(), b"secret");
 }
+
+#[tokio::test]
+async fn removed_blobs_are_gone_and_can_be_removed_again() {
+    let Sample { blobs, store, folder, .. } = &sample();
+    let (gone, stays) = (blobs.put(b"backup").await.unwrap(), blobs.put(b"output").await.unwrap());
+    let (journal, _) = store.resume(&run()).unwrap();
+    let ids = [gone.clone(), "ab".repeat(32).parse().unwrap()];
+    assert_eq!(blobs.remove(&ids, &journal).unwrap(), 6);
+    assert_eq!(blobs.remove(&ids, &journal).unwrap(), 0);
+    assert!(matches!(blobs.get(&gone).await, Err(BlobError::Missing(_))));
+    assert_eq!(blobs.get(&stays).await.unwrap(), b"output");
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}

@@ -8,11 +8,13 @@
     reason = "tests stop where something is not as expected"
 )]
 
+mod afterwords;
 mod blobs;
 mod conformance;
 mod damage;
 mod format;
 mod gate_ignored;
+mod import;
 mod index;
 mod locks;
 mod obstacles;

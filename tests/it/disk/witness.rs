@@ -141,6 +141,8 @@ fn named_blobs(entry: &Entry) -> Vec<&BlobId> {
         | Event::OperatorDecided(_)
         | Event::RollbackStarted(_)
         | Event::RunFinished(_)
+        | Event::RunCommitted(_)
+        | Event::BackupsFreed(_)
         | Event::Opaque(_) => Vec::new(),
     }
 }

@@ -39,8 +39,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "maps-back",
         guard: "the ConfigMaps going back",
         file: "steps/src/rollback/back.rs",
-        from: "            steps.extend(self.config_maps(node)?);",
-        to: "",
+        from: "            self.when_served(node, maps);",
+        to: "            drop(maps);",
         tests: "-p kup-tests --test it walk::back::a_run",
     },
     Mutant {

@@ -10,7 +10,7 @@ use kup_core::plan::GateSpec;
 use kup_steps::cluster::Cluster;
 use kup_steps::host::Host;
 use kup_steps::inventory::{Asking, Inventory, NodeInventory, collect};
-use kup_steps::planner::{Drain, Options, PlanProblem, plan};
+use kup_steps::planner::{Drain, Options, PlanProblem, backup_plan, plan};
 use kup_steps::sim::SimWorld;
 use kup_steps::version::Version;
 
@@ -31,7 +31,11 @@ pub(super) fn started(inventory: &Inventory, route: &Route) -> Result<RunStarted
         machines: inventory.nodes.iter().map(NodeInventory::identity).collect(),
         reach: Reach::default(),
         until: None,
-        plan: plan(inventory, &options)?,
+        plan: match plan(inventory, &options) {
+            // There is nothing to go to, so that the run takes backups.
+            Err(PlanProblem::Equal(_)) => backup_plan(inventory)?,
+            plan => plan?,
+        },
     })
 }
 

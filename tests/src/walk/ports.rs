@@ -118,6 +118,12 @@ impl Host for WatchedHost {
         self.after("keep", answer).await
     }
 
+    async fn tidy(&self, script: &Script) -> Result<Reply, HostError> {
+        self.before("tidy").await?;
+        let answer = self.inner.tidy(script).await;
+        self.after("tidy", answer).await
+    }
+
     async fn start(&self, order: &Order) -> Result<(), HostError> {
         self.process.look();
         self.process.judge().sent(self.inner.node(), order);

@@ -8,6 +8,7 @@ use super::nodes;
 use crate::args::{Doctor, Global};
 use crate::command::confirm;
 use crate::error::{CliError, Exit};
+use crate::known;
 use crate::wiring::{Session, hold};
 
 pub(super) async fn run(global: &Global, args: &Doctor, run: &RunId) -> Result<String, CliError> {
@@ -18,7 +19,7 @@ pub(super) async fn run(global: &Global, args: &Doctor, run: &RunId) -> Result<S
         return Err(CliError::unchanged(Exit::Usage, message)
             .hint(format!("`kup resume {run}` goes on with it, `kup abandon {run}` gives it up")));
     }
-    let connected = nodes::connected(&session.state_dir, run, &seen.started).await?;
+    let connected = known::connected(&session.state_dir, run, &seen.started).await?;
     let answers = nodes::ask(&connected, &seen.started).await;
     let is_ours = |owner: &String| run_of_owner(owner) == Some(run.as_str());
     let owned: Vec<String> = answers

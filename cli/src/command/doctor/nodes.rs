@@ -1,19 +1,16 @@
 //! What kup has left on nodes, and whether the journals know of it. Each cluster's nodes are asked once, as its newest run reaches them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use kup_core::event::{Entry, Event, RunStarted};
+use kup_core::event::RunStarted;
 use kup_core::id::RunId;
 use kup_steps::facts::Leftovers;
 use kup_steps::leftover::{self, Leftover, Past, Pasts};
 use kup_store::checkup;
 
-use crate::connect::{Connected, connect_existing};
-use crate::error::CliError;
+use crate::connect::Connected;
+use crate::known::{connected, machines, newest_runs};
 use crate::render::doctor::{Line, node_line};
-use crate::system::SystemClock;
 
 /// What each node of a run has answered.
 pub(super) type Answers = Vec<(String, Result<Leftovers, String>)>;
@@ -37,44 +34,9 @@ pub(super) async fn look(state_dir: &Path, only: Option<&RunId>) -> Vec<Line> {
     lines
 }
 
-/// Returns the newest run of each cluster.
-fn newest_runs(state_dir: &Path, only: Option<&RunId>) -> Vec<(RunId, RunStarted)> {
-    let runs = only.map_or_else(|| checkup::runs(state_dir), |run| vec![run.clone()]);
-    let mut newest = BTreeMap::new();
-    for run in runs {
-        if let Some(started) = started(&checkup::read(state_dir, &run).entries) {
-            newest.insert(started.cluster.uid.clone(), (run, started));
-        }
-    }
-    newest.into_values().collect()
-}
-
-/// Returns how a run began.
-pub(super) fn started(entries: &[Entry]) -> Option<RunStarted> {
-    match entries.first().map(|entry| &entry.event) {
-        Some(Event::RunStarted(started)) => Some((**started).clone()),
-        Some(_) | None => None,
-    }
-}
-
-/// Reaches a run's cluster as its first event says.
-pub(super) async fn connected(
-    state_dir: &Path,
-    run: &RunId,
-    started: &RunStarted,
-) -> Result<Connected, CliError> {
-    let sim_dir = state_dir.join("runs").join(run.as_str()).join("sim");
-    connect_existing(started.reach.clone(), &sim_dir, Arc::new(SystemClock)).await
-}
-
 /// Asks all machines of a run.
 pub(super) async fn ask(connected: &Connected, started: &RunStarted) -> Answers {
-    let machines = started.machines.iter().map(|it| (it.name.clone(), it.address.clone()));
-    let mut hosts = connected.hosts_at(machines);
-    let host = |name: &str| hosts.remove(name).map(|(_, host)| host);
-    let machines = started.machines.clone();
-    let hosts: Vec<_> = machines.iter().map(|it| it.name.as_str()).map(host).collect();
-    let answers = leftover::ask(machines.into_iter().zip(hosts).collect()).await;
+    let answers = leftover::ask(machines(connected, started)).await;
     let plain = |(node, answer): (String, Result<Leftovers, _>)| {
         (
             node,

@@ -10,6 +10,7 @@ use super::nodes::{self, Answers};
 use crate::args::{Doctor, Global};
 use crate::command::confirm;
 use crate::error::{CliError, Exit};
+use crate::known;
 use crate::output::tell;
 use crate::wiring::Session;
 
@@ -17,7 +18,7 @@ pub(super) async fn run(global: &Global, args: &Doctor, run: &RunId) -> Result<S
     let session = Session::open(global)?;
     let repair = session.store.repair(run)?;
     let state = session.fold(run, repair.entries_left())?;
-    let connected = nodes::connected(&session.state_dir, run, &state.started).await?;
+    let connected = known::connected(&session.state_dir, run, &state.started).await?;
     let answers = nodes::ask(&connected, &state.started).await;
     must_be_without_trace(run, &repair, (&answers, state.epoch))?;
     show(&repair, &state.started);

@@ -7,7 +7,8 @@ use kup_store::checkup::{
     AboutBlob, AboutFolder, AboutIndex, AboutJournal, AboutLock, Condition, Finding,
 };
 
-use super::{Line, count, size};
+use super::{Line, count};
+use crate::render::size;
 
 /// Returns a finding as a line; `None` for one that says nothing but that all is as always.
 pub(crate) fn line(state_dir: &Path, finding: &Finding, is_verbose: bool) -> Option<Line> {
@@ -55,8 +56,10 @@ fn folder(what: &AboutFolder, path: &str, is_root: bool) -> Line {
             Line::problem(format!("it cannot be looked at: {why}"))
         }
         AboutFolder::Unknown => Line::note("kup makes nothing of this name"),
-        AboutFolder::Scratch => Line::note("a `kup plan` is at work, or was killed")
-            .remedy(format!("`rm -r {path}`, if none is at work")),
+        AboutFolder::Scratch => {
+            Line::note("a `kup plan` or `kup import` is at work, or was killed")
+                .remedy(format!("`rm -r {path}`, if none is at work"))
+        }
     }
 }
 
@@ -125,6 +128,11 @@ fn blob(what: &AboutBlob, run: &str) -> Line {
             "no entry names it ({}): its process was killed before it wrote one; harmless",
             size(*bytes)
         )),
+        AboutBlob::Freed { bytes } => Line::note(format!(
+            "a backup that nothing needs any more ({}): removing it was broken off",
+            size(*bytes)
+        ))
+        .remedy("`kup backup prune` removes it"),
         AboutBlob::Unfinished { bytes } => {
             Line::note(format!("a killed process left it unfinished ({})", size(*bytes)))
                 .remedy("whoever takes the run over removes it; `kup doctor RUN --clean` does when the run is over".replace("RUN", run))

@@ -3,7 +3,8 @@
 use kup_steps::facts::LeftAttempt;
 use kup_steps::leftover::Leftover;
 
-use super::{Line, size};
+use super::Line;
+use crate::render::size;
 
 const LOST_HISTORY: &str = "a part of the history is lost: do not resume; look for a newer copy of the journal, here and on other machines";
 

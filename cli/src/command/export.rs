@@ -1,0 +1,54 @@
+//! `kup export RUN FILE.tar`: a run's journal and blobs as one file, for `kup import` on another machine. Everything is read and checked first.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use kup_store::Foreign;
+
+use crate::args::{Export, Global};
+use crate::error::{CliError, Exit};
+use crate::output::tell;
+use crate::wiring::Session;
+
+pub(super) fn run(global: &Global, args: &Export) -> Result<Exit, CliError> {
+    let session = Session::open(global)?;
+    let run = session.store.resolve(&args.run)?;
+    let whole = Foreign::read(&session.run_dir(&run))?;
+    let to = args.to.display();
+    let failed =
+        |e: &io::Error| CliError::unchanged(Exit::Usage, format!("cannot make {to}")).because(e);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.to);
+    let file = file.map_err(|e| failed(&e).hint("name a file that is not there yet"))?;
+    write(file, &args.to, &whole)
+        .map_err(|e| failed(&e).state(format!("{to} is not whole; remove it")))?;
+    tell!("Run {run} is in {to}: {} blobs. It holds keys of the cluster.", whole.blobs().count());
+    tell!("On the other machine: `kup import {to}`");
+    Ok(Exit::Done)
+}
+
+fn write(file: File, path: &Path, run: &Foreign) -> io::Result<()> {
+    let mut builder = tar::Builder::new(file);
+    let name = run.run();
+    append(&mut builder, &format!("{name}/journal"), (run.journal().len() as u64, run.journal()))?;
+    for (blob, path) in run.blobs() {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        append(&mut builder, &format!("{name}/blobs/{}", blob.as_str()), (length, file))?;
+    }
+    builder.into_inner()?.sync_all()?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn append(
+    builder: &mut tar::Builder<File>,
+    name: &str,
+    (length, bytes): (u64, impl io::Read),
+) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o600);
+    header.set_size(length);
+    builder.append_data(&mut header, name, bytes)
+}

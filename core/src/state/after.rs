@@ -1,0 +1,54 @@
+//! What an operator says of a run that is over.
+
+use super::{IllegalEntry, RunState, Status, illegal};
+use crate::clock::Timestamp;
+use crate::event::{BackupsFreed, Entry, Outcome, RunCommitted};
+
+/// A word that came after the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Afterword {
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub operator: String,
+    /// Why, in the operator's words; may be empty.
+    pub reason: String,
+}
+
+impl RunState {
+    /// Whether nothing can need the run's backups any more, so that they may be gone.
+    #[must_use]
+    pub fn backups_are_free(&self) -> bool {
+        self.committed.is_some() || self.freed.is_some()
+    }
+
+    /// Only what has succeeded and can still go back can be committed.
+    pub(super) fn commit(
+        &mut self,
+        entry: &Entry,
+        said: &RunCommitted,
+    ) -> Result<(), IllegalEntry> {
+        if self.status != Status::Finished(Outcome::Succeeded) {
+            return Err(illegal(entry, "only a run that has succeeded can be committed"));
+        }
+        if self.committed.is_some() {
+            return Err(illegal(entry, "the run is committed already"));
+        }
+        let (operator, reason) = (said.operator.clone(), said.reason.clone());
+        self.committed = Some(Afterword { at: entry.time, operator, reason });
+        Ok(())
+    }
+
+    /// Only a run that no rollback can begin from, nor go on with, needs its backups no more.
+    pub(super) fn free(&mut self, entry: &Entry, said: &BackupsFreed) -> Result<(), IllegalEntry> {
+        if !matches!(self.status, Status::Finished(Outcome::RolledBack | Outcome::Abandoned)) {
+            return Err(illegal(entry, "the run may still need its backups"));
+        }
+        if self.freed.is_some() {
+            return Err(illegal(entry, "the run's backups are freed already"));
+        }
+        let (operator, reason) = (said.operator.clone(), said.reason.clone());
+        self.freed = Some(Afterword { at: entry.time, operator, reason });
+        Ok(())
+    }
+}

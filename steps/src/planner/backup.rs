@@ -1,0 +1,77 @@
+//! The plan of a run that only takes backups.
+
+use kup_core::plan::{Plan, Stage, StepSpec, Wave};
+
+use super::{PlanProblem, step};
+use crate::inventory::Inventory;
+
+/// How many nodes are copied from at once.
+const AT_ONCE: u32 = 8;
+
+/// The steps that take backups begin with this; nothing else does.
+const TAKES: &str = "backup-";
+
+/// Whether all that a plan does is to take backups: nothing of it could go back, and nothing rests on it.
+#[must_use]
+pub fn takes_backups(plan: &Plan) -> bool {
+    plan.steps().all(|(_, step)| step.activity.starts_with(TAKES))
+}
+
+/// Plans backups of a cluster and all its nodes. What an upgrade would copy before each of its steps is copied at once.
+///
+/// # Errors
+/// [`PlanProblem::Name`].
+pub fn backup_plan(inventory: &Inventory) -> Result<Plan, PlanProblem> {
+    let at = inventory.version.to_string();
+    let cluster = Stage { target: "cluster".to_owned(), skippable: false, steps: of_cluster()? };
+    let mut stages = Vec::new();
+    for node in &inventory.nodes {
+        let (target, skippable) = (node.node.name.clone(), !node.node.control_plane);
+        stages.push(Stage { steps: of_node(&target)?, target, skippable });
+    }
+    let wave = |name: &str, max_parallel, stages| Wave {
+        name: name.to_owned(),
+        hop: 1,
+        max_parallel,
+        stages,
+    };
+    let waves =
+        vec![wave("backup-cluster", 1, vec![cluster]), wave("backup-nodes", AT_ONCE, stages)];
+    Ok(Plan { from: at.clone(), to: at, gates: Vec::new(), waves })
+}
+
+/// The steps for what there is once in a cluster: the place for etcd's data.
+fn of_cluster() -> Result<Vec<StepSpec>, PlanProblem> {
+    let title = "copy what kubeadm writes to kube-system".to_owned();
+    Ok(vec![step("backup-objects", "cluster", (title, 5), &[])?])
+}
+
+/// The steps for what there is on each node.
+fn of_node(node: &str) -> Result<Vec<StepSpec>, PlanProblem> {
+    let title = format!("copy kubeadm's and the kubelet's files of {node}");
+    Ok(vec![step("backup-node", node, (title, 10), &[])?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::sample::{at, healthy};
+    use crate::planner::{Options, plan};
+
+    #[test]
+    fn every_node_and_the_cluster_are_copied_and_nothing_else_is_done() {
+        let plan = backup_plan(&healthy(3, 2, "v1.35.6")).unwrap();
+        let ids: Vec<String> = plan.steps().map(|(_, step)| step.id.to_string()).collect();
+        let nodes = ["cp1", "cp2", "cp3", "w1", "w2"].map(|node| format!("backup-node.{node}"));
+        assert_eq!(ids, [vec!["backup-objects.cluster".to_owned()], nodes.to_vec()].concat());
+        assert!(plan.check().is_ok() && takes_backups(&plan));
+        assert_eq!((plan.from.as_str(), plan.to.as_str()), ("v1.35.6", "v1.35.6"));
+    }
+
+    #[test]
+    fn an_upgrade_is_no_backup() {
+        let options =
+            Options { hops: vec![at("v1.36.2")], max_unavailable: 1, ..Options::default() };
+        assert!(!takes_backups(&plan(&healthy(1, 1, "v1.35.6"), &options).unwrap()));
+    }
+}
