@@ -25,6 +25,7 @@ const OPENSSL: &str = "#!/bin/sh\nwhile [ \"$1\" != -in ]; do shift; done\ncat \
 
 mod phase;
 mod put_back;
+mod swap_back;
 mod tidy;
 
 pub(crate) struct Node(tempfile::TempDir);

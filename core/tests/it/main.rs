@@ -15,3 +15,4 @@ mod printed;
 mod rig;
 mod stages;
 mod story;
+mod undo;

@@ -187,6 +187,10 @@ fn event(state: &RunState, text: &str) -> Event {
         }
         ["rolled-back"] => finished(Outcome::RolledBack),
         ["abandoned"] => finished(Outcome::Abandoned),
+        ["until", wave] => {
+            let until = Some((*wave).to_owned());
+            Event::RollbackLimited(RollbackLimited { until, operator: operator() })
+        }
         ["rollback", steps @ ..] => Event::RollbackStarted(Box::new(RollbackStarted {
             operator: operator(),
             reason: String::new(),
@@ -269,6 +273,12 @@ fn of_step(state: &RunState, step: StepId, words: &[&str]) -> Event {
         ["blocked"] => {
             let error = error(ErrorClass::Permanent);
             Event::StepBlocked(StepBlocked { step, error })
+        }
+        ["undo"] => {
+            let spec = state.plan.find(&step).map(|(_, spec)| spec.clone()).unwrap();
+            let id = state.undo_id(&step).unwrap();
+            let undo = StepSpec { id, undo_of: Some(step.clone()), ..spec };
+            Event::UndoPlanned(Box::new(UndoPlanned { step, undo }))
         }
         ["retry!"] => said(OperatorDecision::Retry),
         ["accept!"] => said(OperatorDecision::Accept),

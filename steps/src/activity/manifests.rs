@@ -136,21 +136,24 @@ fn back(
             format!("{what}; etcd was at {} and an older minor does not read its data now", etcd.0);
         return Found::Foreign { what };
     }
+    // Without a record of what was left (the step never completed), what is there now is taken for the run's; and what is gone holds nothing
+    // that could be written over.
+    let foreign = |c: &&str| {
+        let now = state.manifest(c);
+        !now.is_empty() && left(c).is_some_and(|hash| hash != now) && super::minds_changes(cx)
+    };
+    let later: Vec<&str> = changed.iter().copied().filter(|c| foreign(c)).collect();
+    if !later.is_empty() {
+        let what = format!("{what}; changed after the upgrade: {}", later.join(", "));
+        return Found::Foreign { what };
+    }
     let broken = state.broken_pairs();
     if !broken.is_empty() {
         let what = format!("{what}; key and certificate differ: {}", broken.join(", "));
         return Found::Between { what, repairable: true };
     }
-    if changed.is_empty() && !kubelet_changed {
-        return Found::Before { what };
+    match changed.is_empty() && !kubelet_changed {
+        true => Found::Before { what },
+        false => Found::After { what },
     }
-    // Without a record of what was left (the step never completed), what is there now is taken for the run's.
-    let foreign = |c: &&str| {
-        left(c).is_some_and(|hash| hash != state.manifest(c)) && super::minds_changes(cx)
-    };
-    let later: Vec<&str> = changed.iter().copied().filter(|c| foreign(c)).collect();
-    if later.is_empty() {
-        return Found::After { what };
-    }
-    Found::Foreign { what: format!("{what}; changed after the upgrade: {}", later.join(", ")) }
 }

@@ -79,7 +79,8 @@ impl<'a> Known<'a> {
     }
 
     fn is_later(&self, name: &str, now: &str) -> bool {
-        let left = self.left.get(name);
+        // What is gone holds nothing that could be written over.
+        let left = self.left.get(name).filter(|_| !now.is_empty());
         left.is_some_and(|left| *left != now) && self.before.get(name).is_none_or(|it| *it != now)
     }
 }

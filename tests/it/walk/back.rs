@@ -1,8 +1,11 @@
 //! The way back, from wherever a process left a run, and from wherever one left the way back itself.
 
+use std::time::Duration;
+
 use kup_core::event::{Event, Outcome};
 use kup_tests::walk::camera::{Camera, Shot};
 use kup_tests::walk::life::{End, Will};
+use kup_tests::walk::site::{Route, Site};
 
 use super::{
     APPENDS, ROLLED_BACK, Walk, and_back, at, count, forward, forward_route, lives, place_of,
@@ -63,6 +66,36 @@ async fn the_way_back_of_a_half_done_run_survives_deaths() {
     assert!(walk.shots.len() >= 4, "{} points", walk.shots.len());
     for left in &walk.shots {
         for shot in goes_back(&walk, left, 9).await {
+            goes_back(&walk, &shot, 0).await;
+        }
+    }
+}
+
+/// Takes the API servers' manifests away, as somebody does who wants them stopped.
+fn stop_api_servers(site: &Site) {
+    for node in site.nodes().into_iter().filter(|node| node.starts_with("cp")) {
+        site.judge().struck(&node);
+        let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+        site.world.foreign_file(&node, manifest, None).unwrap();
+    }
+    site.forward(Duration::from_secs(120));
+}
+
+#[tokio::test]
+async fn a_finished_run_goes_back_without_any_api_server_and_survives_deaths() {
+    for spec in ["sim:1x1@v1.29.4", "sim:3x1@v1.29.4"] {
+        let walk = forward(&Route::new(spec, "v1.30.1"), 0).await;
+        let site = walk.site.clone();
+        stop_api_servers(&site);
+        let camera = Camera::new(&site, 5);
+        assert_eq!(
+            lives(&site, camera.clone(), Will::Back).await,
+            ROLLED_BACK,
+            "{:#?}",
+            site.last_entries()
+        );
+        walk.judge(&site, spec);
+        for shot in camera.develop() {
             goes_back(&walk, &shot, 0).await;
         }
     }
