@@ -33,6 +33,7 @@ mod node_scripts;
 mod node_surveys;
 mod reader;
 mod rollback;
+mod rollback_parts;
 mod seeds;
 mod sim_crash;
 mod sim_half_done;

@@ -83,6 +83,8 @@ EVENTS = {
     15: ("RollbackStarted", {**WHO, "plan": PLAN}),
     16: ("RunFinished", {"outcome": OUTCOME, "reason": "text"}),
     17: ("GateIgnored", {"gate": "text", "code": "text", "operator": "text", "evidence": "text"}),
+    19: ("RollbackLimited", {"until": ("?", "text"), "operator": "text"}),
+    20: ("UndoPlanned", {"step": "text", "undo": STEP}),
     18: ("RunCommitted", {"operator": "text", "reason": "text"}),
     21: ("BackupsFreed", {"operator": "text", "reason": "text"}),
 }

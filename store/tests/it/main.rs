@@ -21,3 +21,4 @@ mod obstacles;
 mod samples;
 mod size;
 mod torn;
+mod ways_back;
