@@ -146,21 +146,22 @@ impl Store {
         if matches!(came, Imported::Equal | Imported::Older) {
             return Ok(came);
         }
-        let keeps = self.blobs(run);
-        for (_, path) in foreign.blobs() {
-            let bytes = std::fs::read(&path).map_err(unreadable(&path))?;
-            blobs::put(&keeps, &bytes).map_err(|e| {
-                let place = self.journal_path(run).with_file_name("blobs");
-                StoreError::Storage {
-                    doing: "keep a blob in",
-                    path: place,
-                    source: io::Error::other(e),
-                }
-            })?;
+        for (blob, path) in foreign.blobs() {
+            self.keep_blob(run, (blob, &path))?;
         }
         let path = self.journal_path(run);
         self.replace(&path, &foreign.journal).map_err(StoreError::storage("write", &path))?;
         Ok(came)
+    }
+
+    /// What was checked may have become something else since.
+    fn keep_blob(&self, run: &RunId, (blob, path): (&BlobId, &Path)) -> Result<(), ImportError> {
+        let bytes = std::fs::read(path).map_err(unreadable(path))?;
+        let kept = blobs::put(&self.blobs(run), &bytes).map_err(|e| {
+            let place = self.journal_path(run).with_file_name("blobs");
+            StoreError::storage("keep a blob in", &place)(io::Error::other(e))
+        })?;
+        if kept == *blob { Ok(()) } else { Err(damaged(path, "it has changed while it was read")) }
     }
 
     fn compare(&self, foreign: &Foreign) -> Result<Imported, ImportError> {

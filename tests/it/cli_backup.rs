@@ -55,7 +55,15 @@ fn a_backup_is_shown_with_the_names_of_what_is_in_it_and_never_with_its_contents
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!text.contains("image:") && !text.contains("BEGIN"), "{text}");
-    let maps = all.iter().find(|it| it["step"] == "kubeadm-upload-config.cp1").unwrap();
+    assert!(text.contains("  /etc/apt/sources.list.d/kubernetes.list ("), "{text}");
+    let of_config = |what: &str| {
+        let is_of = |it: &&Value| it["step"] == "kubeadm-upload-config.cp1" && it["what"] == what;
+        all.iter().find(is_of).unwrap()
+    };
+    let addons = of_config("CoreDNS and kube-proxy of kube-system");
+    let text = home.must(&format!("backup show {}", addons["id"].as_str().unwrap()));
+    assert!(text.contains("  DaemonSet/kube-proxy\n") && !text.contains("image"), "{text}");
+    let maps = of_config("ConfigMaps of kube-system");
     let text = home.must(&format!("backup show {}", maps["id"].as_str().unwrap()));
     assert!(text.contains("  kubeadm-config\n") && !text.contains("kubernetesVersion"), "{text}");
 }

@@ -82,3 +82,25 @@ fn the_newest_backup_stays_and_older_ones_go() {
     assert!(said.contains("4 of 4 are as they were kept"), "{said}");
     assert!(said.contains("2 of 2 copies on nodes are as they were"), "{said}");
 }
+
+#[test]
+fn the_keys_that_secrets_are_encrypted_with_are_copied_from_wherever_they_are() {
+    let home = Home::new();
+    home.must(&format!("backup create {REACH}"));
+    let before = home.runs();
+    let path = home.path("lab/machines/cp1.json");
+    let mut machine: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let files = machine["files"].as_object_mut().unwrap();
+    let manifest = &mut files["/etc/kubernetes/manifests/kube-apiserver.yaml"]["text"];
+    let flag = "    - kube-apiserver\n    - --encryption-provider-config=/srv/keys/enc.yaml\n";
+    let text = manifest.as_str().unwrap().replacen("    - kube-apiserver\n", flag, 1);
+    *manifest = text.into();
+    let keys = serde_json::json!({ "text": "the keys", "mode": 0o600 });
+    files.insert("/srv/keys/enc.yaml".to_owned(), keys);
+    std::fs::write(&path, serde_json::to_vec(&machine).unwrap()).unwrap();
+    home.must(&format!("backup create {REACH}"));
+    let all = listed(&home, &only(&home, &before));
+    let of_cp1 = all.iter().find(|it| it["target"] == "cp1").unwrap();
+    let text = home.must(&format!("backup show {}", of_cp1["id"].as_str().unwrap()));
+    assert!(text.contains("  /srv/keys/enc.yaml ("), "{text}");
+}

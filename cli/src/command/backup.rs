@@ -55,10 +55,8 @@ async fn verify(global: &Global, session: &Session, args: &Verify) -> Result<Exi
         ask_nodes(session, &mut all).await;
     }
     output::print_lines(global.output, &all, || proofs_table(&all))?;
-    Ok(match catalogue.finish() {
-        Exit::Done => worst(&all),
-        damaged => damaged,
-    })
+    let unreadable = catalogue.finish();
+    Ok(if unreadable == Exit::Done { worst(&all) } else { unreadable })
 }
 
 /// Bytes that are gone are worse than a node that does not answer.

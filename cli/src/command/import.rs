@@ -60,10 +60,10 @@ fn import(session: &Session, folder: &Path) -> Result<Exit, CliError> {
             entries.len()
         ),
         Imported::Equal => {
-            tell!("Run {run} is here already, just as it is there. Nothing was changed.")
+            tell!("Run {run} is here already, just as it is there. Nothing was changed.");
         }
         Imported::Older => {
-            tell!("Run {run} is here already, and longer than there. Nothing was changed.")
+            tell!("Run {run} is here already, and longer than there. Nothing was changed.");
         }
     }
     next(&run, &state);

@@ -113,10 +113,10 @@ fn report(kept: &Kept, folder: &Path, contents: &Contents) {
             kept.run
         ),
         Kind::Objects => {
-            tell!("They are as the API showed them: compare before anything is applied.")
+            tell!("They are as the API showed them: compare before anything is applied.");
         }
         Kind::Whole => {
-            contents.files.keys().for_each(|file| tell!("{}", runbook(&folder.join(file))))
+            contents.files.keys().for_each(|file| tell!("{}", runbook(&folder.join(file))));
         }
     }
 }
