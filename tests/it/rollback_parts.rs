@@ -22,7 +22,7 @@ fn finished() -> (Home, String) {
 
 fn world(home: &Home, run: &str) -> SimWorld {
     let dir = home.path(&format!("state/runs/{run}/sim"));
-    SimWorld::open(&dir, wall_clock()).and_then(SimWorld::alone).unwrap()
+    SimWorld::open(&dir, wall_clock()).unwrap()
 }
 
 /// Returns the pre-image of a step: its file here, and the one on its node.
