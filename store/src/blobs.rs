@@ -18,6 +18,7 @@ use crate::hash;
 
 mod stream;
 
+pub(crate) use stream::put_file;
 use stream::{FileReader, FileWriter, Opened, Unfinished};
 
 /// How the names of unfinished files begin.
@@ -125,7 +126,7 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-pub(crate) fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
+fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
     let FileBlobs { disk, folder } = blobs;
     let id = hash::blob_id(bytes).map_err(|e| storage(folder)(io::Error::other(e)))?;
     let path = folder.join(id.as_str());

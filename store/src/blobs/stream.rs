@@ -11,7 +11,7 @@ use kup_core::journal::{BlobError, BlobReader, BlobWriter};
 use sha2::{Digest, Sha256};
 
 use super::{FileBlobs, MAX_BLOB, apart, create_unfinished, storage};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{self, Disk, DiskFile};
 use crate::{durable, hash};
 
 /// How many bytes go to the disk, or come from it, at once.
@@ -60,6 +60,21 @@ impl Unfinished {
         self.is_named = true;
         self.disk.sync_folder(&self.folder).map_err(storage(&self.folder))?;
         Ok(id)
+    }
+}
+
+/// Keeps the bytes of a file of somebody else's.
+pub(crate) fn put_file(blobs: &FileBlobs, from: &Path) -> Result<BlobId, BlobError> {
+    let mut file = disk::open_to_read(from).map_err(storage(from))?.take(MAX_BLOB + 1);
+    let mut unfinished = Unfinished::create(blobs)?;
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        piece.clear();
+        let mut part = Read::by_ref(&mut file).take(PIECE as u64);
+        if part.read_to_end(&mut piece).map_err(storage(from))? == 0 {
+            return unfinished.finish();
+        }
+        unfinished.write(&piece)?;
     }
 }
 
