@@ -11,9 +11,11 @@ use crate::error::{CliError, Exit};
 use crate::output::tell;
 use crate::wiring::Session;
 
+mod etcd;
 mod proof;
 
-pub(crate) use proof::{Proof, Proven, ask_nodes, prove};
+pub(crate) use etcd::{Kind, OfEtcd};
+pub(crate) use proof::{Proof, Proven, ask_nodes, prove, read};
 
 /// So many characters of an id are shown.
 const SHORT: usize = 12;
@@ -29,6 +31,10 @@ pub(crate) struct Kept {
     pub(crate) target: String,
     /// What it is a copy of.
     pub(crate) what: String,
+    /// What kind of copy.
+    pub(crate) kind: Kind,
+    /// Of a snapshot of etcd: what is known of it.
+    pub(crate) etcd: Option<OfEtcd>,
     /// In bytes.
     pub(crate) size: u64,
     pub(crate) taken: Timestamp,
@@ -114,6 +120,8 @@ fn of_step<'a>(
         step: prepared.step.clone(),
         target: target.clone().unwrap_or_default(),
         what: backup.what.clone(),
+        kind: Kind::of(backup),
+        etcd: OfEtcd::of(prepared, backup),
         size: backup.size,
         taken: entry.time,
         from: state.plan.from.clone(),

@@ -8,6 +8,8 @@ use kup_core::clock::Clock;
 use kup_core::event::Reach;
 use kup_steps::cluster::kube_api::KubeApi;
 use kup_steps::cluster::{Cluster, Node};
+use kup_steps::etcd::Etcd;
+use kup_steps::etcd::grpc::ThroughHosts;
 use kup_steps::host::Host;
 use kup_steps::host::local::LocalHost;
 use kup_steps::host::ssh::{SshHost, SshSettings};
@@ -165,6 +167,14 @@ impl Connected {
                 (node, (address, host))
             })
             .collect()
+    }
+
+    /// Returns the way to etcd.
+    pub(crate) fn etcd(&self) -> Arc<dyn Etcd> {
+        match &self.sim {
+            Some(world) => world.etcd(),
+            None => Arc::new(ThroughHosts),
+        }
     }
 
     /// Returns a machine by its node's name and its address.

@@ -14,7 +14,7 @@ use kup_core::state::RunState;
 use kup_steps::host::Owner;
 use kup_steps::inventory::Asking;
 use kup_steps::planner::takes_backups;
-use kup_steps::world::{Expected, IsOver, World};
+use kup_steps::world::{Expected, IsOver, Ports, World};
 use kup_store::{FileJournal, Index, Store};
 use tokio::sync::watch;
 
@@ -155,7 +155,8 @@ impl Driver {
             is_over,
         };
         let hosts = hosts.into_iter().map(|(node, (_, host))| (node, host)).collect();
-        let world = Arc::new(World::new(Arc::clone(&connected.cluster), hosts, expected));
+        let (cluster, etcd) = (Arc::clone(&connected.cluster), connected.etcd());
+        let world = Arc::new(World::new(Ports { cluster, hosts, etcd }, expected));
         kup_steps::activity::add_all(&mut catalog, &world);
         let listening = crate::signals::listen();
         let signals = listening.map_err(|e| {

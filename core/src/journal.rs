@@ -88,4 +88,54 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// See [`BlobError`].
     async fn get(&self, id: &BlobId) -> Result<Vec<u8>, BlobError>;
+
+    /// Begins a blob that is too large to be in memory at once.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`].
+    async fn begin(&self) -> Result<Box<dyn BlobWriter>, BlobError>;
+
+    /// Opens a blob to be read piece by piece.
+    ///
+    /// # Errors
+    /// See [`BlobError`]; damage is told with the last piece.
+    async fn open(&self, id: &BlobId) -> Result<Box<dyn BlobReader>, BlobError>;
+
+    /// Reads a blob again, compares it with its name, and returns its length.
+    ///
+    /// # Errors
+    /// See [`BlobError`].
+    async fn verify(&self, id: &BlobId) -> Result<u64, BlobError> {
+        let (mut reader, mut length) = (self.open(id).await?, 0);
+        while let Some(piece) = reader.next().await? {
+            length += piece.len() as u64;
+        }
+        Ok(length)
+    }
+}
+
+/// A blob on its way in. Dropped before its end it leaves nothing.
+#[async_trait]
+pub trait BlobWriter: Send {
+    /// Appends a piece.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`]; the blob cannot be finished then.
+    async fn write(&mut self, piece: &[u8]) -> Result<(), BlobError>;
+
+    /// Gives the blob its name; on stable storage when it returns.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`]; nothing is left under the blob's name then.
+    async fn finish(self: Box<Self>) -> Result<BlobId, BlobError>;
+}
+
+/// A blob on its way out.
+#[async_trait]
+pub trait BlobReader: Send {
+    /// Returns the next piece, at most a few MiB; none at the end.
+    ///
+    /// # Errors
+    /// [`BlobError::Damaged`] in the place of the end when the bytes are not those of the name.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, BlobError>;
 }

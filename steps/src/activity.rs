@@ -17,6 +17,7 @@ pub mod config_maps_back;
 pub mod cordon;
 pub mod drain;
 pub mod etcd_image_tag;
+pub mod etcd_snapshot;
 pub mod kubeadm;
 pub mod kubeadm_addons;
 pub mod kubeadm_closing;
@@ -54,7 +55,7 @@ fn minds_changes(cx: &StepContext) -> bool {
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 25] = [
+    let all: [Arc<dyn Activity>; 26] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
@@ -71,6 +72,7 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(kubeadm_addons::KubeadmAddons(world())),
         Arc::new(kubeadm_closing::KubeadmClosing(world())),
         Arc::new(etcd_image_tag::EtcdImageTag(world())),
+        Arc::new(etcd_snapshot::EtcdSnapshot(world())),
         Arc::new(config_maps_back::ConfigMaps(world())),
         Arc::new(cordon::Cordon(world())),
         Arc::new(drain::Drain(world())),

@@ -6,10 +6,13 @@
 //! under the lock, is to compare its epoch with `owner` and to create `.intent` with `O_EXCL`, synced; its last is a synced
 //! `.exit`. So it survives a killed kup and a cut connection, and its outcome can be asked for afterwards.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use kup_core::activity::AttemptName;
 use kup_core::id::{Epoch, RunId, Seq};
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::script::Script;
 
@@ -88,6 +91,29 @@ pub enum AttemptStatus {
         owner: String,
     },
 }
+
+/// Where something listens, as seen from a machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address {
+    /// A name or an IP address; one of version 6 without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// An open connection. What arrives out of order or damaged is the transport's affair.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Says why a machine did not do what it was asked.
 #[derive(Debug, Error)]
@@ -217,4 +243,11 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// See [`HostError`].
     async fn output(&self, name: &AttemptName) -> Result<Vec<u8>, HostError>;
+
+    /// Opens a TCP connection from the machine to an address that it can reach, and carries it here. Over SSH nobody may have been
+    /// asked yet when it returns: that nothing listens there can also show as an end of the stream before its first byte.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, HostError>;
 }

@@ -2,7 +2,7 @@
 //!
 //! An upgrade of a kubeadm cluster is planned by [`planner`] from an [`inventory`] and done by the
 //! files of [`activity`], one for each kind of step, after the questions of [`gate`]; [`rollback`] plans the way back. The world is reached
-//! through two ports: [`host`] (machines) and [`cluster`] (the API), each with a real and a simulated adapter ([`sim`]). What runs on
+//! through three ports: [`host`] (machines), [`cluster`] (the API) and [`etcd`] (its maintenance API), each with a real and a simulated adapter ([`sim`]). What runs on
 //! machines is in [`script`] and `node/*.sh`, and lives there as an [`attempt`].
 
 pub mod activity;
@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod cluster;
 pub mod difference;
 pub mod drain;
+pub mod etcd;
 pub mod facts;
 pub mod gate;
 pub mod host;

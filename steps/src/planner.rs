@@ -1,5 +1,5 @@
 //! The upgrade as a plan: inventory and options in, plan out. Pure. Each hop goes: the static pods of every control plane, one node at a
-//! time; then their kubelets; then the workers; then the verification of the whole. What all of them need is fetched before. Where it goes is found by [`Target`].
+//! time, once etcd's snapshot is kept; then their kubelets; then the workers; then the verification of the whole. What all of them need is fetched before. Where it goes is found by [`Target`].
 
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ mod problem;
 #[cfg(test)]
 mod properties;
 mod repair;
+mod snapshot;
 mod stages;
 mod standing;
 mod target;
@@ -58,6 +59,8 @@ pub struct Options {
     pub kubeadm: KubeadmOptions,
     /// How to drain.
     pub drain: Drain,
+    /// Whether no snapshot of etcd is taken: then nothing leads back once etcd itself has changed.
+    pub no_etcd_snapshot: bool,
 }
 
 /// Through which releases workers go.
@@ -126,7 +129,11 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
         let stages = Stages { options, hop, inventory };
         let hop_waves = hop_waves(inventory, options, (first, hop))?;
         waves.extend(stages.prefetch(inventory, &hop_waves)?);
-        moves.extend(stages.etcd_wave(inventory, first, before)?);
+        if let Some(patch) = stages.etcd_wave(inventory, first, before)? {
+            moves.extend(stages.snapshot(snapshot::BEFORE_PATCH, (inventory, first))?);
+            moves.push(patch);
+        }
+        moves.extend(stages.snapshot(snapshot::WAVE, (inventory, first))?);
         moves.extend(hop_waves);
         before = hop.target;
     }
@@ -134,7 +141,7 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     let target = hops.last().map_or(inventory.version, |hop| hop.target);
     let (from, to) = (standing.at.to_string(), target.to_string());
     let targets: Vec<Version> = hops.iter().map(|hop| hop.target).collect();
-    let gates = asked::gates(standing.at, &targets, options, &waves);
+    let gates = asked::gates((standing.at, &targets), options, &waves, inventory);
     Ok(Plan { from, to, gates, waves })
 }
 

@@ -169,8 +169,14 @@ fn control_plane_steps(state: &RunState) -> impl Iterator<Item = (&Stage, &StepS
 }
 
 fn class(state: &RunState) -> Class {
-    let not_live =
-        ["prefetch.", "repository.", "kubeadm-package.", "kubeadm-preflight.", "upgrade-plan."];
+    let not_live = [
+        "etcd-snapshot",
+        "prefetch.",
+        "repository.",
+        "kubeadm-package.",
+        "kubeadm-preflight.",
+        "upgrade-plan.",
+    ];
     let live = |id: &StepId| !not_live.iter().any(|start| id.as_str().contains(start));
     let touched = state.steps.iter().any(|(id, record)| live(id) && record.had_effects());
     if touched { Class::R1 } else { Class::R0 }

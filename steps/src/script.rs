@@ -45,6 +45,8 @@ scripts! {
     SURVEY = "survey";
     /// Asks: etcd's members, their health and alarms, through a control plane. Prints `key=value` lines.
     ETCD = "etcd";
+    /// Asks: how an API server reaches etcd. Prints `key=value` lines, A KEY AMONG THEM: never for a log, a journal or a backup.
+    ETCD_CLIENT = "etcd-client";
     /// Asks: the kubelet's program, process and files. Prints `key=value` lines.
     KUBELET = "kubelet";
     /// Asks: owner, units, attempts and backups that kup has left, of all runs. Prints `key=value` lines.

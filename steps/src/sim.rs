@@ -15,6 +15,7 @@ use kup_core::clock::{Clock, Timestamp};
 use thiserror::Error;
 
 use crate::cluster::Cluster;
+use crate::etcd::Etcd;
 use crate::host::{Host, HostError};
 
 mod access;
@@ -30,6 +31,7 @@ mod cluster_survey;
 mod difference;
 mod dpkg;
 mod etcd;
+mod etcd_api;
 mod fault;
 mod files;
 mod folder;
@@ -218,6 +220,12 @@ impl SimWorld {
     pub fn cluster(&self) -> Arc<dyn Cluster> {
         let endpoint = self.endpoint.clone();
         Arc::new(cluster::SimCluster { shared: Arc::clone(&self.shared), endpoint })
+    }
+
+    /// Returns the port to etcd.
+    #[must_use]
+    pub fn etcd(&self) -> Arc<dyn Etcd> {
+        Arc::new(etcd_api::SimEtcd { shared: Arc::clone(&self.shared) })
     }
 
     fn over(folder: folder::Folder, clock: Arc<dyn Clock>) -> Result<Self, SimError> {

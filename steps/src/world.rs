@@ -10,6 +10,8 @@ use kup_core::event::{ClusterIdentity, ErrorClass, MachineIdentity};
 use tokio::sync::Mutex;
 
 use crate::cluster::{Cluster, ClusterError};
+use crate::etcd::snapshot::etcd_error;
+use crate::etcd::{Etcd, EtcdApi};
 use crate::facts::NodeFacts;
 use crate::host::{Host, HostError, Owner};
 
@@ -19,10 +21,19 @@ pub type IsOver = Arc<dyn for<'a> Fn(&'a str) -> bool + Send + Sync>;
 /// Machines asked at once.
 const AT_ONCE: usize = 16;
 
+/// The ways to the world.
+pub struct Ports {
+    /// To the API.
+    pub cluster: Arc<dyn Cluster>,
+    /// To the machines, by the names of their nodes.
+    pub hosts: BTreeMap<String, Arc<dyn Host>>,
+    /// To etcd, through machines.
+    pub etcd: Arc<dyn Etcd>,
+}
+
 /// All that a run may touch.
 pub struct World {
-    cluster: Arc<dyn Cluster>,
-    hosts: BTreeMap<String, Arc<dyn Host>>,
+    ports: Ports,
     identity: ClusterIdentity,
     machines: BTreeMap<String, MachineIdentity>,
     owner: Owner,
@@ -45,15 +56,10 @@ pub struct Expected {
 impl World {
     /// Returns a world in which nothing has been compared yet.
     #[must_use]
-    pub fn new(
-        cluster: Arc<dyn Cluster>,
-        hosts: BTreeMap<String, Arc<dyn Host>>,
-        expected: Expected,
-    ) -> Self {
+    pub fn new(ports: Ports, expected: Expected) -> Self {
         let machines = expected.machines.into_iter().map(|m| (m.name.clone(), m)).collect();
         Self {
-            cluster,
-            hosts,
+            ports,
             identity: expected.cluster,
             machines,
             owner: expected.owner,
@@ -71,7 +77,7 @@ impl World {
     /// Returns the machines by their nodes, for looking only: nothing is compared and nothing claimed.
     #[must_use]
     pub fn machines(&self) -> &BTreeMap<String, Arc<dyn Host>> {
-        &self.hosts
+        &self.ports.hosts
     }
 
     /// Returns the cluster, after making sure that it is the run's.
@@ -81,16 +87,16 @@ impl World {
     pub async fn cluster(&self) -> Result<&dyn Cluster, ActivityError> {
         let mut known = self.known.lock().await;
         if !known.contains("") {
-            let found = self.cluster.identity().await.map_err(|e| cluster_error(&e))?;
+            let found = self.ports.cluster.identity().await.map_err(|e| cluster_error(&e))?;
             same_cluster(&self.identity, &found)?;
             known.insert(String::new());
         }
-        Ok(self.cluster.as_ref())
+        Ok(self.ports.cluster.as_ref())
     }
 
     /// Compares the Node object, where the API answers; a machine is known by itself when it does not.
     async fn same_node(&self, expected: &MachineIdentity) -> Result<(), ActivityError> {
-        match self.cluster.node(&expected.name).await {
+        match self.ports.cluster.node(&expected.name).await {
             Ok(Some(node)) if node.uid != expected.uid => {
                 let (name, uid, wanted) = (&expected.name, node.uid, &expected.uid);
                 let why = format!(
@@ -104,13 +110,13 @@ impl World {
 
     /// Tells every node that this run is over. One that does not answer keeps its record, and the log says so.
     pub async fn release(&self) {
-        self.release_each(self.hosts.values().cloned().collect()).await;
+        self.release_each(self.ports.hosts.values().cloned().collect()).await;
     }
 
     /// Tells the nodes that this process owns that it has nothing to do with them after all.
     pub async fn release_known(&self) {
         let known = self.known.lock().await.clone();
-        let hosts = known.iter().filter_map(|node| self.hosts.get(node).cloned());
+        let hosts = known.iter().filter_map(|node| self.ports.hosts.get(node).cloned());
         self.release_each(hosts.collect()).await;
     }
 
@@ -129,7 +135,7 @@ impl World {
     /// Permanent when another machine answers or another kup owns it; else as [`host_error`].
     pub async fn host(&self, node: &str) -> Result<&dyn Host, ActivityError> {
         let unknown = || ActivityError::permanent(format!("the run knows no machine `{node}`"));
-        let host = self.hosts.get(node).ok_or_else(unknown)?;
+        let host = self.ports.hosts.get(node).ok_or_else(unknown)?;
         let expected = self.machines.get(node).ok_or_else(unknown)?;
         if !self.known.lock().await.contains(node) {
             let facts = NodeFacts::read(host.as_ref()).await.map_err(|e| host_error(&e))?;
@@ -141,6 +147,17 @@ impl World {
             self.known.lock().await.insert(node.to_owned());
         }
         Ok(host.as_ref())
+    }
+}
+
+impl World {
+    /// Returns the way to etcd through a control plane, after making sure that this is the run's.
+    ///
+    /// # Errors
+    /// As [`World::host`]; or when the control plane does not say how etcd is reached.
+    pub async fn etcd(&self, node: &str) -> Result<Box<dyn EtcdApi + '_>, ActivityError> {
+        let host = self.host(node).await?;
+        self.ports.etcd.reach(host).await.map_err(|error| etcd_error(&error))
     }
 }
 

@@ -9,12 +9,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kup_core::id::BlobId;
-use kup_core::journal::{BlobError, Blobs};
+use kup_core::journal::{BlobError, BlobReader, BlobWriter, Blobs};
 
 use crate::disk::{Disk, DiskFile};
 use crate::durable;
 use crate::file_journal::FileJournal;
 use crate::hash;
+
+mod stream;
+
+pub(crate) use stream::put_file;
+use stream::{FileReader, FileWriter, Opened, Unfinished};
 
 /// How the names of unfinished files begin.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
@@ -97,6 +102,18 @@ impl Blobs for FileBlobs {
         let (blobs, id) = (self.clone(), id.clone());
         apart(&self.folder, move || get(&blobs, &id)).await
     }
+
+    async fn begin(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let blobs = self.clone();
+        let unfinished = apart(&self.folder, move || Unfinished::create(&blobs)).await?;
+        Ok(Box::new(FileWriter::new(unfinished)))
+    }
+
+    async fn open(&self, id: &BlobId) -> Result<Box<dyn BlobReader>, BlobError> {
+        let (blobs, id) = (self.clone(), id.clone());
+        let opened = apart(&self.folder, move || Opened::open(&blobs, &id)).await?;
+        Ok(Box::new(FileReader::new(opened)))
+    }
 }
 
 async fn apart<T: Send + 'static>(
@@ -109,7 +126,7 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-pub(crate) fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
+fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
     let FileBlobs { disk, folder } = blobs;
     let id = hash::blob_id(bytes).map_err(|e| storage(folder)(io::Error::other(e)))?;
     let path = folder.join(id.as_str());

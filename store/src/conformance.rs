@@ -117,12 +117,34 @@ pub async fn check_blobs(blobs: &impl Blobs) -> Result<(), Broken> {
     let id = blobs.put(&large).await.map_err(failed(rule))?;
     same(rule, &blobs.put(&large).await.map_err(failed(rule))?, &id)?;
     holds(rule, blobs.get(&id).await.map_err(failed(rule))? == large, "other bytes")?;
+    pieces_make_the_same_blob(blobs).await?;
     let rule = "a blob that was never put is missing";
     let unknown = "0".repeat(64).parse().map_err(failed(rule))?;
-    match blobs.get(&unknown).await {
-        Err(BlobError::Missing(_)) => Ok(()),
+    match (blobs.get(&unknown).await, blobs.verify(&unknown).await) {
+        (Err(BlobError::Missing(_)), Err(BlobError::Missing(_))) => Ok(()),
         other => Err(broken(rule, &other)),
     }
+}
+
+async fn pieces_make_the_same_blob(blobs: &impl Blobs) -> Result<(), Broken> {
+    let rule = "a blob that came in pieces is the same as one that came at once";
+    let whole: Vec<u8> = (0..=250).cycle().take(2_500_000).collect();
+    let mut writer = blobs.begin().await.map_err(failed(rule))?;
+    for piece in whole.chunks(300_000) {
+        writer.write(piece).await.map_err(failed(rule))?;
+    }
+    let id = writer.finish().await.map_err(failed(rule))?;
+    same(rule, &blobs.verify(&id).await.map_err(failed(rule))?, &2_500_000)?;
+    holds(rule, blobs.get(&id).await.map_err(failed(rule))? == whole, "other bytes")?;
+    same(rule, &blobs.put(&whole).await.map_err(failed(rule))?, &id)?;
+    let mut reader = blobs.open(&id).await.map_err(failed(rule))?;
+    let mut read = Vec::new();
+    while let Some(piece) = reader.next().await.map_err(failed(rule))? {
+        read.extend(piece);
+    }
+    holds(rule, read == whole, "other bytes come in pieces")?;
+    let none = blobs.begin().await.map_err(failed(rule))?.finish().await.map_err(failed(rule))?;
+    same(rule, &blobs.verify(&none).await.map_err(failed(rule))?, &0)
 }
 
 async fn entries_get_dense_places(place: &impl Place) -> Result<(), Broken> {

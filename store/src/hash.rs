@@ -38,7 +38,8 @@ pub(crate) fn of_file(path: &Path) -> io::Result<(String, u64)> {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
+/// Returns a digest in hexadecimal.
+pub(crate) fn hex(digest: &[u8]) -> String {
     use std::fmt::Write;
     digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing into a string cannot fail.

@@ -156,8 +156,7 @@ impl Store {
 
     /// What was checked may have become something else since.
     fn keep_blob(&self, run: &RunId, (blob, path): (&BlobId, &Path)) -> Result<(), ImportError> {
-        let bytes = std::fs::read(path).map_err(unreadable(path))?;
-        let kept = blobs::put(&self.blobs(run), &bytes).map_err(|e| {
+        let kept = blobs::put_file(&self.blobs(run), path).map_err(|e| {
             let place = self.journal_path(run).with_file_name("blobs");
             StoreError::storage("keep a blob in", &place)(io::Error::other(e))
         })?;

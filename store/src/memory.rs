@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kup_core::event::Entry;
 use kup_core::id::{BlobId, Epoch, RunId, Seq};
-use kup_core::journal::{AppendError, BlobError, Blobs, Journal, NewEntry};
+use kup_core::journal::{AppendError, BlobError, BlobReader, BlobWriter, Blobs, Journal, NewEntry};
 
 use crate::codec;
 use crate::error::StoreError;
@@ -145,6 +145,42 @@ impl Blobs for MemoryBlobs {
 
     async fn get(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {
         lock(&self.blobs).get(id).cloned().ok_or_else(|| BlobError::Missing(id.clone()))
+    }
+
+    async fn begin(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        Ok(Box::new(MemoryWriter { blobs: self.clone(), bytes: Vec::new() }))
+    }
+
+    async fn open(&self, id: &BlobId) -> Result<Box<dyn BlobReader>, BlobError> {
+        Ok(Box::new(MemoryReader(Some(self.get(id).await?).filter(|bytes| !bytes.is_empty()))))
+    }
+}
+
+/// A blob that becomes one when it is finished.
+struct MemoryWriter {
+    blobs: MemoryBlobs,
+    bytes: Vec<u8>,
+}
+
+#[async_trait]
+impl BlobWriter for MemoryWriter {
+    async fn write(&mut self, piece: &[u8]) -> Result<(), BlobError> {
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<BlobId, BlobError> {
+        self.blobs.put(&self.bytes).await
+    }
+}
+
+/// A blob in one piece.
+struct MemoryReader(Option<Vec<u8>>);
+
+#[async_trait]
+impl BlobReader for MemoryReader {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, BlobError> {
+        Ok(self.0.take())
     }
 }
 

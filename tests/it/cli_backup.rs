@@ -69,6 +69,39 @@ fn a_backup_is_shown_with_the_names_of_what_is_in_it_and_never_with_its_contents
 }
 
 #[test]
+fn etcds_snapshot_is_shown_with_its_revision_its_versions_and_its_members() {
+    let home = Home::new();
+    home.must("start v1.36.2 --cluster sim:3x0@v1.35.6 -y");
+    let all = listed(&home, "backup list -o json");
+    let snapshots: Vec<&Value> = all.iter().filter(|it| it["kind"] == "etcd-snapshot").collect();
+    let [kept] = snapshots.as_slice() else { panic!("{snapshots:?}") };
+    assert_eq!(kept["step"], "etcd-snapshot.cp1");
+    assert_eq!(
+        (&kept["etcd"]["version"], &kept["etcd"]["member"]),
+        (&"3.6.6".into(), &"cp1".into())
+    );
+    assert!(kept["etcd"]["revision"].as_i64().unwrap() > 1000, "{kept}");
+    let text = home.must(&format!("backup show {}", kept["id"].as_str().unwrap()));
+    for words in ["snapshot of etcd 3.6.6 at revision 1", ": good", "  cp3 (https://"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("kubernetesVersion"), "{text}");
+    let others = all.iter().filter(|it| it["kind"] == "copy");
+    assert!(others.into_iter().all(|it| it["etcd"].is_null()));
+}
+
+#[test]
+fn a_run_without_a_snapshot_of_etcd_is_warned_of() {
+    let home = Home::new();
+    let words = "start v1.36.2 --cluster sim:1x0@v1.35.6 -y --no-etcd-snapshot";
+    let ran = home.run(words);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("no R3") || ran.stderr.contains("no R3"), "{}", ran.stderr);
+    let all = listed(&home, "backup list -o json");
+    assert!(all.iter().all(|it| it["kind"] == "copy"), "{all:?}");
+}
+
+#[test]
 fn bytes_that_are_others_or_gone_are_told_apart_from_good_ones() {
     let (home, run) = with_run();
     let n_all = listed(&home, "backup list -o json").len();

@@ -32,6 +32,7 @@ fn a_backup_run_copies_every_node_and_the_objects_and_changes_nothing() {
     for (target, what) in [
         ("cluster", "ConfigMaps of kube-system"),
         ("cluster", "CoreDNS and kube-proxy of kube-system"),
+        ("cluster", "snapshot of etcd"),
         ("cp1", "/etc/kubernetes/manifests /etc/kubernetes/pki"),
         ("w1", "/etc/kubernetes/manifests"),
     ] {
@@ -75,11 +76,11 @@ fn the_newest_backup_stays_and_older_ones_go() {
     home.must(&format!("backup create {REACH}"));
     let new = only(&home, &old);
     let files = backups(&home, &old[0]);
-    assert!(files.len() == 4 && files.iter().all(|file| file.is_file()));
+    assert!(files.len() == 5 && files.iter().all(|file| file.is_file()));
     home.must("backup prune --older-than 0h --nodes -y");
     assert!(files.iter().all(|file| !file.exists()));
     let said = home.must(&format!("backup verify {new} --nodes"));
-    assert!(said.contains("4 of 4 are as they were kept"), "{said}");
+    assert!(said.contains("5 of 5 are as they were kept"), "{said}");
     assert!(said.contains("2 of 2 copies on nodes are as they were"), "{said}");
 }
 

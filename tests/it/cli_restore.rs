@@ -53,6 +53,21 @@ fn objects_are_written_one_by_one() {
 }
 
 #[test]
+fn etcds_snapshot_is_written_as_one_private_file_with_what_to_do_with_it() {
+    let (home, run, all) = with_backups();
+    let id = id(&all, "cluster", "snapshot of etcd");
+    let ran = home.run(&format!("backup restore {id} --to out"));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("etcdutl snapshot restore"), "{}", ran.stderr);
+    let (there, here) =
+        (home.path("out/snapshot.db"), home.path(&format!("state/runs/{run}/blobs/{id}")));
+    assert_eq!(there.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::read(&there).unwrap() == std::fs::read(here).unwrap());
+    let ran = home.run(&format!("backup restore {id} --to out"));
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+}
+
+#[test]
 fn what_is_damaged_foreign_or_missing_is_refused_before_anything_is_written() {
     let (home, run, all) = with_backups();
     let id = id(&all, "cp1", "/etc");

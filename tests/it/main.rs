@@ -19,6 +19,8 @@ mod cli_restore;
 mod cluster_contract;
 mod disk;
 mod doctor;
+mod etcd_client;
+mod etcd_contract;
 mod forecast;
 mod frame_kills;
 mod fuzz;

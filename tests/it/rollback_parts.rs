@@ -92,8 +92,9 @@ fn what_somebody_else_has_changed_is_named_and_only_written_over_on_a_word() {
 
 #[test]
 fn a_copy_that_a_node_has_lost_or_damaged_is_brought_again() {
-    for damage in [|path| fs::remove_file(path).unwrap(), |path| fs::write(path, "another").unwrap()]
-        as [fn(&std::path::Path); 2]
+    for damage in
+        [|path| fs::remove_file(path).unwrap(), |path| fs::write(path, "another").unwrap()]
+            as [fn(&std::path::Path); 2]
     {
         let (home, run) = finished();
         for step in ["kubeadm-apply.cp1", "kubeadm-node.w1"] {

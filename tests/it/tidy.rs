@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 const LONGEST_FILE: usize = 300;
 
+/// Made by a program, and read by nobody.
+const GENERATED: [&str; 1] = ["steps/src/etcd/rpc.rs"];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -40,7 +43,9 @@ fn offenders(house: &str, word: &str, allowed: &[&str]) -> Vec<String> {
 fn no_file_is_too_long() {
     let all = ["core", "store", "steps", "cli", "tests"].into_iter().flat_map(sources);
     let long: Vec<String> = all
-        .filter(|(_, text)| text.lines().count() > LONGEST_FILE)
+        .filter(|(name, text)| {
+            text.lines().count() > LONGEST_FILE && !GENERATED.contains(&name.as_str())
+        })
         .map(|(name, text)| format!("{name}: {}", text.lines().count()))
         .collect();
     assert!(long.is_empty(), "{long:#?}");
@@ -72,6 +77,7 @@ fn what_is_hard_to_replace_is_named_in_one_place() {
         ("store/src", "sled::", "store/src/index"),
         ("steps/src", "kube::", "steps/src/cluster/kube_api"),
         ("steps/src", "openssh::", "steps/src/host/ssh"),
+        ("steps/src", "tonic::", "steps/src/etcd"),
         ("core/src", ".append(", "core/src/engine"),
     ];
     for (house, word, place) in rules {

@@ -21,6 +21,7 @@ mod gates;
 mod lost;
 mod others;
 mod repeat;
+mod snapshot;
 
 const SUCCEEDED: End = End::Rest(Rest::Finished(Outcome::Succeeded));
 const ROLLED_BACK: End = End::Rest(Rest::Finished(Outcome::RolledBack));

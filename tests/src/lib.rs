@@ -6,6 +6,7 @@
     reason = "a breakage that does not fit the simulated cluster says so by panicking"
 )]
 pub mod breakages;
+pub mod etcd_client;
 pub mod matrix;
 pub mod mutant;
 pub mod results;

@@ -33,6 +33,9 @@ pub(crate) struct Upgrade {
     /// Where the backups of applications are, so that plan and history name them
     #[arg(long, value_name = "WORDS")]
     pub(crate) app_backups: Option<String>,
+    /// Take no snapshot of etcd before each hop: then nothing leads back once etcd itself has changed
+    #[arg(long)]
+    pub(crate) no_etcd_snapshot: bool,
     #[command(flatten)]
     pub(crate) kubeadm: KubeadmArgs,
     #[command(flatten)]
@@ -138,7 +141,7 @@ pub(crate) struct Start {
 }
 
 /// What stands in a saved plan cannot be said again beside it. The kubeconfig is not among them: the environment may name one.
-const OF_THE_PLAN: [&str; 27] = [
+const OF_THE_PLAN: [&str; 28] = [
     "version",
     "context",
     "cluster",
@@ -162,6 +165,7 @@ const OF_THE_PLAN: [&str; 27] = [
     "manual",
     "manual_done",
     "app_backups",
+    "no_etcd_snapshot",
     "delete_emptydir_data",
     "drain_force",
     "drain_grace_period",

@@ -9,7 +9,7 @@ use kup_steps::facts::Copies;
 use kup_steps::kept::look;
 use serde::Serialize;
 
-use super::Kept;
+use super::{Kept, Kind};
 use crate::known::{connected, machines, newest_runs};
 use crate::wiring::Session;
 
@@ -43,13 +43,28 @@ pub(crate) struct Proven {
 }
 
 /// Reads the bytes of a backup again, and compares them with its name.
-pub(crate) async fn prove(session: &Session, kept: &Kept) -> (Proof, Vec<u8>) {
+pub(crate) async fn prove(session: &Session, kept: &Kept) -> Proof {
+    let verified = session.store.blobs(&kept.run).verify(&kept.id).await;
+    verified.map_or_else(Proof::of, |_| Proof::Good)
+}
+
+/// The same, and returns them; of a snapshot of etcd none, for it may not fit into memory.
+pub(crate) async fn read(session: &Session, kept: &Kept) -> (Proof, Vec<u8>) {
+    if kept.kind == Kind::EtcdSnapshot {
+        return (prove(session, kept).await, Vec::new());
+    }
     match session.store.blobs(&kept.run).get(&kept.id).await {
         Ok(bytes) => (Proof::Good, bytes),
-        Err(BlobError::Damaged(_)) => (Proof::Damaged, Vec::new()),
-        Err(BlobError::Missing(_)) => (Proof::Missing, Vec::new()),
-        Err(BlobError::Storage { place, source }) => {
-            (Proof::Unreadable(format!("{place}: {source}")), Vec::new())
+        Err(error) => (Proof::of(error), Vec::new()),
+    }
+}
+
+impl Proof {
+    fn of(error: BlobError) -> Self {
+        match error {
+            BlobError::Damaged(_) => Self::Damaged,
+            BlobError::Missing(_) => Self::Missing,
+            BlobError::Storage { place, source } => Self::Unreadable(format!("{place}: {source}")),
         }
     }
 }

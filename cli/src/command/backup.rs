@@ -1,7 +1,7 @@
 //! `kup backup list|show|verify`: the backups that runs have kept. Changes nothing.
 
 use crate::args::{Backup, Global, OfRun, Verify};
-use crate::catalogue::{self, Proof, Proven, ask_nodes, prove};
+use crate::catalogue::{self, Proof, Proven, ask_nodes, prove, read};
 use crate::error::{CliError, Exit};
 use crate::output;
 use crate::render::backup::{Contents, kept_table, proofs_table, show};
@@ -34,7 +34,7 @@ async fn show_one(global: &Global, session: &Session, given: &str) -> Result<Exi
     let copies = catalogue::named(session, given)?;
     let mut shown = Vec::new();
     for kept in copies {
-        let (proof, bytes) = prove(session, &kept).await;
+        let (proof, bytes) = read(session, &kept).await;
         let path = session.store.blobs(&kept.run).path(&kept.id);
         shown.push(Contents::of(kept, proof, (&path, &bytes)));
     }
@@ -47,7 +47,7 @@ async fn verify(global: &Global, session: &Session, args: &Verify) -> Result<Exi
     let catalogue = catalogue::kept(session, args.of.run.as_deref())?;
     let mut all = Vec::new();
     for kept in &catalogue.kept {
-        let (proof, _) = prove(session, kept).await;
+        let proof = prove(session, kept).await;
         let node_proof = if kept.on_node.is_some() { Proof::NotAsked } else { Proof::None };
         all.push(Proven { kept: kept.clone(), proof, node_proof });
     }

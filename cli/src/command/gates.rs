@@ -105,13 +105,13 @@ impl Gate for JournalRoom {
         1
     }
 
-    async fn check(&self, _: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
+    async fn check(&self, params: &BTreeMap<String, String>) -> Result<Verdict, ActivityError> {
         let shown = self.dir.display();
         let seen = rustix::fs::statvfs(&self.dir);
         let seen = seen
             .map_err(|e| ActivityError::permanent(format!("cannot look at {shown}")).because(&e))?;
         let free = seen.f_bavail.saturating_mul(seen.f_frsize) / (1024 * 1024);
-        Ok(journal_room(&shown.to_string(), free))
+        Ok(journal_room(&shown.to_string(), free, params))
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn options(
             grace_period: args.drain.drain_grace_period,
             timeout: args.drain.drain_timeout,
         },
+        no_etcd_snapshot: args.no_etcd_snapshot,
     })
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::size;
 use super::table;
-use crate::catalogue::{Kept, Proof, Proven};
+use crate::catalogue::{Kept, OfEtcd, Proof, Proven};
 use crate::freeing::FreedOn;
 
 /// Returns the list of backups.
@@ -17,10 +17,17 @@ pub(crate) fn kept_table(all: &[Kept]) -> String {
     }
     let row = |kept: &Kept| {
         let mut row = place(kept);
-        row.push(brief(&kept.what));
+        row.push(brief(&of(kept)));
         row
     };
     table(&["BACKUP", "TAKEN (UTC)", "RUN", "STEP", "SIZE", "OF"], all.iter().map(row).collect())
+}
+
+fn of(kept: &Kept) -> String {
+    match &kept.etcd {
+        Some(etcd) => format!("{} {} at revision {}", kept.what, etcd.version, etcd.revision),
+        None => kept.what.clone(),
+    }
 }
 
 /// Names the first of many files.
@@ -166,7 +173,7 @@ pub(crate) fn show(shown: &Contents) -> String {
     };
     let lines = [
         ("Backup", kept.id.to_string()),
-        ("Of", kept.what.clone()),
+        ("Of", of(kept)),
         ("Taken (UTC)", kept.taken.to_utc().format("%Y-%m-%d %H:%M:%S").to_string()),
         ("Run", format!("{} from {} to {}", kept.run, kept.from, kept.to)),
         ("Before step", kept.step.to_string()),
@@ -178,8 +185,20 @@ pub(crate) fn show(shown: &Contents) -> String {
     for (name, value) in lines {
         let _ = writeln!(text, "{:<13}{value}", format!("{name}:"));
     }
+    text += &kept.etcd.iter().map(members).collect::<String>();
     for held in holds {
         let _ = writeln!(text, "  {held}");
+    }
+    text
+}
+
+/// Names the members of etcd; what the snapshot holds is nobody's business.
+fn members(etcd: &OfEtcd) -> String {
+    let mut text = format!("Copied from member {}; the members were\n", etcd.member);
+    for member in &etcd.members {
+        let name = member.split(' ').next().unwrap_or_default();
+        let hash = etcd.hashes.get(name).map_or("did not answer", String::as_str);
+        let _ = writeln!(text, "  {member}: {hash}");
     }
     text
 }

@@ -14,7 +14,7 @@ use kup_core::decide::Mode;
 use kup_core::engine::{Engine, EngineError, Parts, Rest};
 use kup_core::event::{Entry, Event, Found, Settlement};
 use kup_core::id::{BlobId, Epoch, Seq};
-use kup_core::journal::{AppendError, BlobError, Blobs, Journal, NewEntry};
+use kup_core::journal::{AppendError, BlobError, BlobReader, BlobWriter, Blobs, Journal, NewEntry};
 use kup_core::progress::Silent;
 use kup_core::state::RunState;
 use tokio::sync::watch;
@@ -51,6 +51,14 @@ impl Blobs for NoBlobs {
     }
 
     async fn get(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {
+        Err(BlobError::Missing(id.clone()))
+    }
+
+    async fn begin(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        panic!("nothing is kept here")
+    }
+
+    async fn open(&self, id: &BlobId) -> Result<Box<dyn BlobReader>, BlobError> {
         Err(BlobError::Missing(id.clone()))
     }
 }

@@ -77,6 +77,12 @@ impl EtcdSurvey {
         Ok(listed)
     }
 
+    /// Returns the size of the largest member's file in bytes, which is about that of a snapshot.
+    #[must_use]
+    pub fn largest(&self) -> Option<u64> {
+        self.members.iter().filter_map(|it| Some(it.status.as_ref().ok()?.db_size)).max()
+    }
+
     /// Returns the members and the alarms; nobody has been asked yet how it is.
     fn listed(lines: &Lines) -> Result<Self, String> {
         if let Some(why) = lines.get("unknown").ok().and_then(reply::not_empty) {

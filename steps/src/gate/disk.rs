@@ -16,9 +16,10 @@ pub(super) const ABOUT: About = About {
 };
 
 const MIB: u64 = 1024;
-/// For each folder, in MiB: packages and their unpacking, manifests and backups, attempts' outputs.
+/// For each folder, in MiB: programs that are unpacked; what the package manager remembers of its lists; packages that are fetched
+/// beforehand, copies of the node's files and attempts' outputs; manifests.
 const NEEDED_MIB: [(&str, u64); 4] =
-    [("/usr/bin", 512), ("/var/cache/apt", 256), ("/var/lib/kup", 128), ("/etc/kubernetes", 64)];
+    [("/usr/bin", 512), ("/var/cache/apt", 64), ("/var/lib/kup", 384), ("/etc/kubernetes", 64)];
 /// Packages that are fetched beforehand for one more hop.
 const MORE_PACKAGES_MIB: u64 = 128;
 /// The images of one hop: four of a control plane and the addons, or the addons alone.
@@ -52,7 +53,7 @@ fn needed(question: &Question<'_>, node: &NodeInventory) -> Vec<(&'static str, u
     let more = |path: &str| match path {
         // kubeadm copies etcd's whole data directory at every hop that upgrades etcd.
         "/etc/kubernetes" => node.facts.etcd_kib.saturating_mul(hops).div_ceil(MIB),
-        "/var/cache/apt" => MORE_PACKAGES_MIB.saturating_mul(hops - 1),
+        "/var/lib/kup" => MORE_PACKAGES_MIB.saturating_mul(hops - 1),
         _ => 0,
     };
     let folders = NEEDED_MIB.iter().map(|(path, mib)| (*path, mib.saturating_add(more(path))));
@@ -127,6 +128,17 @@ mod tests {
             ask(check, &inventory, &["v1.36.2", "v1.37.0"]),
             &["/etc/kubernetes has 164 MiB", "264 MiB"],
         );
+    }
+
+    #[test]
+    fn what_is_fetched_lies_with_kup_and_not_with_the_package_manager() {
+        let mut inventory = healthy(1, 1, "v1.35.6");
+        let free = &mut inventory.node_mut("w1").facts.free_kib;
+        free.insert("/var/cache/apt".to_owned(), 64 * MIB);
+        free.insert("/var/lib/kup".to_owned(), 384 * MIB);
+        passes(ask(check, &inventory, &["v1.36.2"]));
+        let evidence = ["w1: /var/lib/kup has 384 MiB free, 512 MiB"];
+        blocks(ask(check, &inventory, &["v1.36.2", "v1.37.0"]), &evidence);
     }
 
     #[test]

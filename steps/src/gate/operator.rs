@@ -1,5 +1,7 @@
 //! The two gates that only the command line can ask, for it knows its own state directory. What follows from what it knows is decided here.
 
+use std::collections::BTreeMap;
+
 use kup_core::event::Verdict;
 
 use super::{About, Overruling};
@@ -10,7 +12,7 @@ pub const OF_THE_OPERATOR: [About; 2] = [
         code: "K190",
         name: "journal-room",
         question: "Has the state directory room for the journal and the backups?",
-        why: "kup stops as soon as it cannot write its journal.",
+        why: "kup stops as soon as it cannot write its journal, or keep what a way back needs: before each hop a snapshot of etcd, before each step with kubeadm a copy of the node's files.",
         remedy: "make room, or name another folder with --state-dir",
         overruling: Overruling::Allowed,
     },
@@ -24,20 +26,25 @@ pub const OF_THE_OPERATOR: [About; 2] = [
     },
 ];
 
-/// What journal and backups of a run may need.
+/// What the journal of a run and the outputs of its steps may need.
 const JOURNAL_MIB: u64 = 256;
 
-/// Answers whether a folder has room for a run's journal.
+/// Answers whether a folder has room for a run's journal, and for its backups, of which the plan's parameters tell.
 #[must_use]
-pub fn journal_room(folder: &str, free_mib: u64) -> Verdict {
-    if free_mib >= JOURNAL_MIB {
-        super::pass(format!("{folder} has {free_mib} MiB free"))
-    } else {
+pub fn journal_room(folder: &str, free_mib: u64, params: &BTreeMap<String, String>) -> Verdict {
+    let backups = params.get("backup-mib").and_then(|mib| mib.parse().ok()).unwrap_or(0);
+    let needed = JOURNAL_MIB.saturating_add(backups);
+    if free_mib < needed {
         let told = format!(
-            "{folder} has {free_mib} MiB free, {JOURNAL_MIB} MiB are needed for journal and backups"
+            "{folder} has {free_mib} MiB free, {needed} MiB are needed for journal and backups"
         );
-        super::block(told, "make room, or name another folder with --state-dir")
+        return super::block(told, "make room, or name another folder with --state-dir");
     }
+    if params.get("no-etcd-snapshot").is_some_and(|no| no == "yes") {
+        let told = "no snapshot of etcd is taken, as you asked: nothing leads back once etcd itself has changed (no R3)";
+        return super::warn(told, "leave --no-etcd-snapshot out, or have a snapshot of your own");
+    }
+    super::pass(format!("{folder} has {free_mib} MiB free, {needed} MiB are needed"))
 }
 
 /// A run that is not over.

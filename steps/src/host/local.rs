@@ -1,8 +1,10 @@
 //! This machine: kup runs on the node itself.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -10,10 +12,13 @@ use tokio::time::timeout;
 use super::pipes::{PipeError, Pipes};
 use super::protocol::{self, Rights};
 use super::shell::{Call, Shell, ShellHost};
-use super::{HostError, Reply};
+use super::{Address, HostError, Reply, Stream};
 
 /// This machine as a node.
 pub type LocalHost = ShellHost<LocalShell>;
+
+/// How long a connection may take to open.
+const DIAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where messages say that this machine is.
 const ADDRESS: &str = "this machine";
@@ -42,6 +47,20 @@ impl Shell for LocalShell {
     async fn run(&self, call: Call<'_>) -> Result<Reply, HostError> {
         let rights = *self.rights.get_or_try_init(|| self.find_rights(call)).await?;
         self.run_with(rights, call).await
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, HostError> {
+        let opening = TcpStream::connect((address.host.as_str(), address.port));
+        let unreachable = |source| HostError::Unreachable {
+            node: self.node.clone(),
+            address: address.to_string(),
+            source,
+        };
+        match timeout(DIAL_LIMIT, opening).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) => Err(unreachable(Box::new(error))),
+            Err(late) => Err(unreachable(Box::new(late))),
+        }
     }
 }
 
@@ -104,5 +123,22 @@ mod tests {
         let mut expected = args.join("\0").into_bytes();
         expected.extend_from_slice(b"\0\x00\xff");
         assert_eq!(reply, Reply { status: 3, stdout: expected, stderr: "no\n".to_owned() });
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_one_from_this_machine() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shell = LocalShell { node: "w1".to_owned(), rights: OnceCell::new() };
+        let address = Address { host: "127.0.0.1".to_owned(), port };
+        let (dialled, taken) = tokio::join!(shell.dial(&address), listener.accept());
+        let (mut dialled, (mut taken, _)) = (dialled.unwrap(), taken.unwrap());
+        tokio::io::AsyncWriteExt::write_all(&mut taken, b"hello").await.unwrap();
+        let mut heard = [0; 5];
+        tokio::io::AsyncReadExt::read_exact(&mut dialled, &mut heard).await.unwrap();
+        assert_eq!(&heard, b"hello");
+        drop(listener);
+        let gone = shell.dial(&address).await.map(|_| ()).unwrap_err();
+        assert!(gone.to_string().contains(&format!("127.0.0.1:{port}")), "{gone}");
     }
 }

@@ -8,7 +8,7 @@ use kup_core::id::RunId;
 use sha2::{Digest, Sha256};
 
 use super::protocol::{self, Named};
-use super::{AttemptStatus, Host, HostError, Order, Owner, Reply};
+use super::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
 use crate::script::Script;
 
 /// How long a script that only asks may take; `kubeadm upgrade plan` starts a job in the cluster.
@@ -41,6 +41,9 @@ pub trait Shell: Send + Sync {
 
     /// Runs a text and returns its answer, whatever its exit status.
     async fn run(&self, call: Call<'_>) -> Result<Reply, HostError>;
+
+    /// Opens a connection from the machine.
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, HostError>;
 }
 
 /// A machine behind a shell.
@@ -143,6 +146,10 @@ impl<S: Shell> Host for ShellHost<S> {
 
     async fn output(&self, name: &AttemptName) -> Result<Vec<u8>, HostError> {
         Ok(self.must(protocol::OUTPUT, &protocol::name_args(name)).await?.stdout)
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, HostError> {
+        self.shell.dial(address).await
     }
 }
 

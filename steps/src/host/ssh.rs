@@ -16,10 +16,13 @@ use tokio::time::timeout;
 use super::pipes::{PipeError, Pipes};
 use super::protocol::{self, Rights};
 use super::shell::{Call, Shell, ShellHost};
-use super::{HostError, Reply};
+use super::{Address, HostError, Reply, Stream};
 
 mod diagnosis;
+mod forward;
 mod master;
+
+use forward::Forwards;
 
 /// A node behind SSH.
 pub type SshHost = ShellHost<SshShell>;
@@ -82,6 +85,7 @@ pub struct SshShell {
 struct Connection {
     session: Session,
     rights: Rights,
+    forwards: Forwards,
 }
 
 /// Says why a script has not answered over a connection that was there.
@@ -120,6 +124,20 @@ impl Shell for SshShell {
             }
         }
     }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, HostError> {
+        let connection = self.connection().await?;
+        let opening = connection.forwards.open(&connection.session, address);
+        let error: Box<dyn std::error::Error + Send + Sync> =
+            match timeout(CHECK_LIMIT, opening).await {
+                Ok(Ok(stream)) => return Ok(Box::new(stream)),
+                Ok(Err(error)) => Box::new(error),
+                Err(late) => Box::new(late),
+            };
+        let (node, address) =
+            (self.node.clone(), format!("{address}, through {}", self.settings.address));
+        Err(HostError::Unreachable { node, address, source: error })
+    }
 }
 
 impl SshShell {
@@ -148,7 +166,7 @@ impl SshShell {
         };
         let rights = protocol::rights(&self.node, &self.settings.address, &reply)?;
         tracing::debug!(node = self.node, script, ?rights, "connected");
-        Ok(Connection { session, rights })
+        Ok(Connection { session, rights, forwards: Forwards::default() })
     }
 
     /// Drops a connection that broke, unless somebody has replaced it already.

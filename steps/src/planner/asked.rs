@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use kup_core::plan::{GateSpec, Wave};
 
-use super::{Options, WorkerHops};
+use super::{Options, WorkerHops, snapshot};
 use crate::gate;
+use crate::inventory::Inventory;
 use crate::version::Version;
 
 /// Returns the gates of a plan with these waves.
 pub(super) fn gates(
-    from: Version,
-    hops: &[Version],
+    (from, hops): (Version, &[Version]),
     options: &Options,
     waves: &[Wave],
+    inventory: &Inventory,
 ) -> Vec<GateSpec> {
-    let params = params(from, hops, options, waves);
+    let mut params = params(from, hops, options, waves);
+    params.insert("backup-mib".to_owned(), snapshot::room_mib(inventory, waves).to_string());
     let spec = |gate: &str| GateSpec { gate: gate.to_owned(), version: 1, params: params.clone() };
     gate::names().map(spec).collect()
 }
@@ -43,6 +45,7 @@ fn params(
         ("patches", kubeadm.patches.clone().unwrap_or_default()),
         ("skip-addons", skipped.join(",")),
         ("ignore-preflight-errors", kubeadm.ignore_preflight_errors.join(",")),
+        ("no-etcd-snapshot", yes(options.no_etcd_snapshot)),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }

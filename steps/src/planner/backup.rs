@@ -2,19 +2,19 @@
 
 use kup_core::plan::{Plan, Stage, StepSpec, Wave};
 
-use super::{PlanProblem, step};
+use super::{PlanProblem, snapshot, step};
 use crate::inventory::Inventory;
 
 /// How many nodes are copied from at once.
 const AT_ONCE: u32 = 8;
 
-/// The steps that take backups begin with this; nothing else does.
-const TAKES: &str = "backup-";
+/// The steps that take backups, and change nothing.
+const TAKE: [&str; 3] = ["backup-node", "backup-objects", "etcd-snapshot"];
 
 /// Whether all that a plan does is to take backups: nothing of it could go back, and nothing rests on it.
 #[must_use]
 pub fn takes_backups(plan: &Plan) -> bool {
-    plan.steps().all(|(_, step)| step.activity.starts_with(TAKES))
+    plan.steps().all(|(_, step)| TAKE.contains(&step.activity.as_str()))
 }
 
 /// Plans backups of a cluster and all its nodes. What an upgrade would copy before each of its steps is copied at once.
@@ -23,7 +23,8 @@ pub fn takes_backups(plan: &Plan) -> bool {
 /// [`PlanProblem::Name`].
 pub fn backup_plan(inventory: &Inventory) -> Result<Plan, PlanProblem> {
     let at = inventory.version.to_string();
-    let cluster = Stage { target: "cluster".to_owned(), skippable: false, steps: of_cluster()? };
+    let cluster =
+        Stage { target: "cluster".to_owned(), skippable: false, steps: of_cluster(inventory)? };
     let mut stages = Vec::new();
     for node in &inventory.nodes {
         let (target, skippable) = (node.node.name.clone(), !node.node.control_plane);
@@ -40,10 +41,13 @@ pub fn backup_plan(inventory: &Inventory) -> Result<Plan, PlanProblem> {
     Ok(Plan { from: at.clone(), to: at, gates: Vec::new(), waves })
 }
 
-/// The steps for what there is once in a cluster: the place for etcd's data.
-fn of_cluster() -> Result<Vec<StepSpec>, PlanProblem> {
+/// The steps for what there is once in a cluster.
+fn of_cluster(inventory: &Inventory) -> Result<Vec<StepSpec>, PlanProblem> {
     let title = "copy what kubeadm writes to kube-system".to_owned();
-    Ok(vec![step("backup-objects", "cluster", (title, 5), &[])?])
+    let objects = step("backup-objects", "cluster", (title, 5), &[])?;
+    let through = inventory.nodes.iter().filter(|node| node.node.control_plane);
+    let through = through.map(|node| node.node.name.as_str()).collect();
+    Ok(vec![objects, snapshot::step_of("cluster", through, inventory)?])
 }
 
 /// The steps for what there is on each node.
@@ -63,7 +67,8 @@ mod tests {
         let plan = backup_plan(&healthy(3, 2, "v1.35.6")).unwrap();
         let ids: Vec<String> = plan.steps().map(|(_, step)| step.id.to_string()).collect();
         let nodes = ["cp1", "cp2", "cp3", "w1", "w2"].map(|node| format!("backup-node.{node}"));
-        assert_eq!(ids, [vec!["backup-objects.cluster".to_owned()], nodes.to_vec()].concat());
+        let of_cluster = ["backup-objects.cluster", "etcd-snapshot.cluster"].map(str::to_owned);
+        assert_eq!(ids, [of_cluster.to_vec(), nodes.to_vec()].concat());
         assert!(plan.check().is_ok() && takes_backups(&plan));
         assert_eq!((plan.from.as_str(), plan.to.as_str()), ("v1.35.6", "v1.35.6"));
     }

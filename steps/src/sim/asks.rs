@@ -30,6 +30,8 @@ pub(super) fn answer(
         told::survey(&machine_survey::of(machine, now))
     } else if name == script::ETCD.0 {
         etcd::told(&troubles::etcd(api), &script.args)
+    } else if name == script::ETCD_CLIENT.0 {
+        etcd::client(machine)
     } else if name == script::FACTS.0 {
         facts(machine, now)
     } else if name == script::PACKAGES.0 {

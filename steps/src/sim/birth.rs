@@ -54,6 +54,7 @@ fn machine(spec: &SimSpec, seed: &str, ca: &str, name: String, address: String) 
         attempts: BTreeMap::new(),
         refusals: BTreeMap::new(),
         faults: BTreeMap::new(),
+        etcd_is_corrupt: false,
         name,
         address,
     };

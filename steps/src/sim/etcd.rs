@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::agenda::sha256;
 use super::api::{Api, SimNode};
+use super::machine::{Machine, manifest_path};
 use super::told::Lines;
 use crate::facts::etcd::{EtcdKind, EtcdMember, EtcdStatus, EtcdSurvey};
 use crate::version::tag_of;
 
 const QUOTA: u64 = 2 << 30;
+/// Where an API server finds the member beside it.
+pub(super) const OWN: &str = "https://127.0.0.1:2379";
 
 /// Returns what etcd is like.
 pub(super) fn of(api: &Api) -> EtcdSurvey {
@@ -58,6 +61,19 @@ pub(super) fn told(survey: &Result<EtcdSurvey, String>, endpoints: &[String]) ->
         Err(why) => lines.add("unknown", why),
         Ok(survey) if endpoints.is_empty() => list(&mut lines, survey),
         Ok(survey) => statuses(&mut lines, survey, endpoints),
+    }
+    lines.0
+}
+
+/// Returns how a machine's API server reaches etcd. Its key is none.
+pub(super) fn client(machine: &Machine) -> String {
+    let mut lines = Lines::default();
+    if machine.has_api_server_manifest() {
+        lines.add("servers", OWN);
+        ["ca", "certificate", "key"].iter().for_each(|name| lines.add(name, ""));
+    } else {
+        let path = manifest_path("kube-apiserver");
+        lines.add("unknown", format!("there is no {path} that could be read"));
     }
     lines.0
 }

@@ -119,6 +119,22 @@ impl SimWorld {
         })
     }
 
+    /// Lets the next snapshot of a machine's member of etcd break off half-way.
+    ///
+    /// # Errors
+    /// See [`SimError`].
+    pub fn break_next_snapshot(&self, node: &str) -> Result<(), SimError> {
+        self.fail_next(node, super::etcd_api::BREAKS_OFF, 1)
+    }
+
+    /// Lets a machine's member of etcd hold other data than the others, or the same again.
+    ///
+    /// # Errors
+    /// See [`SimError`].
+    pub fn corrupt_etcd(&self, node: &str, is_corrupt: bool) -> Result<(), SimError> {
+        self.with_machine(node, |machine| machine.etcd_is_corrupt = is_corrupt)
+    }
+
     /// Lets an administrator cordon a node.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use kup_core::id::RunId;
 use super::access::Access;
 use super::leftovers::{self, BACKUPS};
 use super::{Shared, SimError, asks, attempt, files, tidy};
-use crate::host::{AttemptStatus, Host, HostError, Order, Owner, Reply};
+use crate::host::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
 use crate::script::{self, Script};
 
 /// How long `status` waits for the end of an attempt.
@@ -148,5 +148,13 @@ impl Host for SimHost {
 
     async fn output(&self, name: &AttemptName) -> Result<Vec<u8>, HostError> {
         self.reach(|world| world.look(&self.node, |it, _| attempt::output(it, name)))
+    }
+
+    /// No simulated program listens: etcd is simulated behind its own port.
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, HostError> {
+        self.reach(|_| Ok(()))?;
+        let (node, address) = (self.node.clone(), address.to_string());
+        let source = Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        Err(HostError::Unreachable { node, address, source })
     }
 }

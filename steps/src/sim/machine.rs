@@ -45,6 +45,9 @@ pub(super) struct Machine {
     pub(super) refusals: BTreeMap<String, String>,
     /// Scripts that will fail the next time, and their statuses.
     pub(super) faults: BTreeMap<String, i32>,
+    /// Whether its member of etcd holds other data than the others.
+    #[serde(default)]
+    pub(super) etcd_is_corrupt: bool,
 }
 
 /// A file's contents and mode.

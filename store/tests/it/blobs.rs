@@ -75,3 +75,37 @@ async fn removed_blobs_are_gone_and_can_be_removed_again() {
     assert_eq!(blobs.get(&stays).await.unwrap(), b"output");
     assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
 }
+
+#[tokio::test]
+async fn a_blob_that_breaks_off_half_way_leaves_nothing() {
+    let Sample { blobs, folder, .. } = &sample();
+    let mut writer = blobs.begin().await.unwrap();
+    writer.write(&vec![1; 3 << 20]).await.unwrap();
+    let names = || fs::read_dir(folder).unwrap().count();
+    assert_eq!(names(), 1, "what is written is in a file");
+    drop(writer);
+    assert_eq!(names(), 0);
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_told_when_it_is_read_in_pieces() {
+    let Sample { blobs, folder, .. } = &sample();
+    let id = blobs.put(&vec![1; 3 << 20]).await.unwrap();
+    assert_eq!(blobs.verify(&id).await.unwrap(), 3 << 20);
+    let mut bytes = vec![1; 3 << 20];
+    bytes[1 << 20] = 2;
+    fs::write(folder.join(id.as_str()), bytes).unwrap();
+    assert!(matches!(blobs.verify(&id).await, Err(BlobError::Damaged(found)) if found == id));
+}
+
+#[tokio::test]
+async fn a_blob_in_pieces_is_private_and_alone_in_its_folder() {
+    let Sample { blobs, folder, .. } = &sample();
+    let mut writer = blobs.begin().await.unwrap();
+    writer.write(b"secret").await.unwrap();
+    let id = writer.finish().await.unwrap();
+    assert_eq!(id, blobs.put(b"secret").await.unwrap());
+    let mode = fs::metadata(folder.join(id.as_str())).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}

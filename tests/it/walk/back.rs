@@ -11,11 +11,12 @@ use super::{
     APPENDS, ROLLED_BACK, Walk, and_back, at, count, forward, forward_route, lives, place_of,
 };
 
-/// Whether an attempt has begun that changes more than what kup keeps on a node for itself.
+/// Whether an attempt has begun that changes more than what kup keeps for itself, on a node or here.
 fn has_changed(shot: &Shot) -> bool {
-    shot.entries.iter().any(|entry| {
-        matches!(&entry.event, Event::AttemptStarted(it) if !it.step.as_str().contains("prefetch."))
-    })
+    let is_its_own = |step: &str| step.contains("prefetch.") || step.contains("etcd-snapshot.");
+    shot.entries.iter().any(
+        |entry| matches!(&entry.event, Event::AttemptStarted(it) if !is_its_own(it.step.as_str())),
+    )
 }
 
 /// Rolls back from where a process left a run or its rollback.

@@ -109,14 +109,34 @@ pub fn operators() -> Vec<Row> {
     };
     let folder = "/var/lib/kup";
     let over = || no_unfinished_run(None);
+    let large = [("backup-mib".to_owned(), "9000".to_owned())].into();
+    let none = [("no-etcd-snapshot".to_owned(), "yes".to_owned())].into();
     vec![
         row(
             "K190",
             "the state directory is almost full",
             (
-                journal_room(folder, 12),
+                journal_room(folder, 12, &BTreeMap::new()),
                 "kup start --state-dir /srv/kup",
-                journal_room("/srv/kup", 4096),
+                journal_room("/srv/kup", 4096, &BTreeMap::new()),
+            ),
+        ),
+        row(
+            "K190",
+            "a snapshot of etcd would not fit into the state directory",
+            (
+                journal_room(folder, 4096, &large),
+                "kup start --state-dir /srv/kup",
+                journal_room("/srv/kup", 40_960, &large),
+            ),
+        ),
+        row(
+            "K190",
+            "no snapshot of etcd shall be taken",
+            (
+                journal_room(folder, 4096, &none),
+                "kup start without --no-etcd-snapshot",
+                journal_room(folder, 4096, &BTreeMap::new()),
             ),
         ),
         row(

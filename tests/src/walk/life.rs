@@ -20,11 +20,11 @@ use kup_core::progress::Silent;
 use kup_core::state::{Phase, RunState};
 use kup_steps::host::{Host, Owner};
 use kup_steps::rollback::{Extent, Present, RollbackProblem, rollback};
-use kup_steps::world::{Expected, World};
+use kup_steps::world::{Expected, Ports, World};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::ports::{WatchedCluster, WatchedHost, WatchedJournal};
+use super::ports::{WatchedCluster, WatchedEtcd, WatchedHost, WatchedJournal};
 use super::process::{Director, Process, WallClock, WorldClock};
 use super::shelf::run;
 use super::site::Site;
@@ -178,7 +178,9 @@ impl Site {
         };
         let hosts: BTreeMap<_, _> = self.nodes().into_iter().map(host).collect();
         let cluster = WatchedCluster { inner: seen.cluster(), process: Arc::clone(process) };
-        Arc::new(World::new(Arc::new(cluster), hosts, expected))
+        let etcd = WatchedEtcd { inner: seen.etcd(), process: Arc::clone(process) };
+        let (cluster, etcd) = (Arc::new(cluster), Arc::new(etcd));
+        Arc::new(World::new(Ports { cluster, hosts, etcd }, expected))
     }
 
     fn catalog(&self, world: &Arc<World>, dresser: Option<Dresser>) -> Catalog {

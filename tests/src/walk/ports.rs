@@ -12,11 +12,15 @@ use kup_core::journal::{AppendError, Journal, NewEntry};
 use kup_steps::cluster::{
     Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, ObjectName, Pod,
 };
-use kup_steps::host::{AttemptStatus, Host, HostError, Order, Owner, Reply};
+use kup_steps::host::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
 use kup_steps::script::Script;
 use serde_json::Value;
 
 use super::process::{Call, Cue, Moment, Process};
+
+mod etcd;
+
+pub(super) use etcd::WatchedEtcd;
 
 /// A journal as a process has it.
 pub(super) struct WatchedJournal(pub(super) Box<dyn Journal>, pub(super) Arc<Process>);
@@ -148,6 +152,11 @@ impl Host for WatchedHost {
     async fn output(&self, name: &AttemptName) -> Result<Vec<u8>, HostError> {
         self.before("output").await?;
         self.inner.output(name).await
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Box<dyn Stream>, HostError> {
+        self.before("dial").await?;
+        self.inner.dial(address).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kup_core::clock::Timestamp;
 use kup_core::event::{Entry, Event, Outcome, RunStarted};
-use kup_core::journal::NewEntry;
+use kup_core::journal::{Blobs, NewEntry};
 use kup_core::plan::Plan;
 use kup_core::state::{RunState, Status};
 use kup_steps::host::Order;
@@ -174,6 +174,12 @@ impl Site {
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
         self.shelf.entries()
+    }
+
+    /// Returns what was kept.
+    #[must_use]
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        self.shelf.blobs()
     }
 
     /// Returns what the journal says.

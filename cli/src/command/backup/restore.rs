@@ -1,24 +1,33 @@
 //! `kup backup restore BACKUP`: writes what is in a backup into a new folder of this machine, for people. Nothing is put onto a node: that is
 //! `kup rollback`.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use kup_core::journal::Blobs;
+
 use crate::args::{Global, Restore};
-use crate::catalogue::{self, Kept, Proof, prove};
+use crate::catalogue::{self, Kept, Proof, read};
 use crate::error::{CliError, Exit};
 use crate::output::tell;
 use crate::render::backup::runbook;
 use crate::unpack::{Contents, Kind, unpack};
 use crate::wiring::Session;
 
+/// The name of a snapshot's file.
+const SNAPSHOT: &str = "snapshot.db";
+
 pub(super) async fn run(global: &Global, args: &Restore) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     let copies = catalogue::named(&session, &args.backup)?;
     let copies = of_cluster(copies, args)?;
     let (kept, bytes) = good(&session, &copies).await?;
+    if kept.kind == catalogue::Kind::EtcdSnapshot && args.file.is_empty() {
+        return snapshot(&session, &kept, &folder(args, &kept)).await;
+    }
     let refused =
         |why: String| CliError::unchanged(Exit::Damaged, "cannot unpack the backup").cause(why);
     let mut contents = unpack(&kept.what, bytes).map_err(refused)?;
@@ -28,11 +37,15 @@ pub(super) async fn run(global: &Global, args: &Restore) -> Result<Exit, CliErro
         return Err(CliError::unchanged(Exit::Usage, message)
             .hint(format!("`kup backup show {}` names what is in it", kept.short())));
     }
-    let default = || PathBuf::from(format!("kup-backup-{}", kept.short()));
-    let folder = args.to.clone().unwrap_or_else(default);
+    let folder = folder(args, &kept);
     write(&folder, &contents)?;
     report(&kept, &folder, &contents);
     Ok(Exit::Done)
+}
+
+fn folder(args: &Restore, kept: &Kept) -> PathBuf {
+    let default = || PathBuf::from(format!("kup-backup-{}", kept.short()));
+    args.to.clone().unwrap_or_else(default)
 }
 
 /// Refuses copies of another cluster than the one that is meant.
@@ -54,7 +67,7 @@ async fn good(session: &Session, copies: &[Kept]) -> Result<(Kept, Vec<u8>), Cli
     let mut why = Vec::new();
     for kept in copies {
         let path = session.store.blobs(&kept.run).path(&kept.id);
-        match prove(session, kept).await {
+        match read(session, kept).await {
             (Proof::Good, bytes) => return Ok((kept.clone(), bytes)),
             (proof, _) => why.push(format!("{}: {proof:?}", path.display())),
         }
@@ -65,14 +78,33 @@ async fn good(session: &Session, copies: &[Kept]) -> Result<(Kept, Vec<u8>), Cli
     Err(why.into_iter().fold(error, CliError::cause))
 }
 
+/// Writes a snapshot of etcd, which may not fit into memory.
+async fn snapshot(session: &Session, kept: &Kept, folder: &Path) -> Result<Exit, CliError> {
+    let path = folder.join(SNAPSHOT);
+    let failed = |e: &dyn std::error::Error| {
+        CliError::new(Exit::Unexpected, format!("cannot write {}", path.display()))
+            .because(e)
+            .state(format!("{} has only a part of the backup", folder.display()))
+    };
+    let mut pieces = session.store.blobs(&kept.run).open(&kept.id).await.map_err(|e| failed(&e))?;
+    make_folder(folder)?;
+    let mut file = create(&path).map_err(|e| failed(&e))?;
+    while let Some(piece) = pieces.next().await.map_err(|e| failed(&e))? {
+        file.write_all(&piece).map_err(|e| failed(&e))?;
+    }
+    file.sync_all().map_err(|e| failed(&e))?;
+    let contents = Contents {
+        files: BTreeMap::from([(PathBuf::from(SNAPSHOT), Vec::new())]),
+        links: Vec::new(),
+        kind: Kind::Whole,
+    };
+    report(kept, folder, &contents);
+    Ok(Exit::Done)
+}
+
 /// Writes everything into a folder that must not be there yet; for its owner only.
 fn write(folder: &Path, contents: &Contents) -> Result<(), CliError> {
-    let failed = |e: io::Error| {
-        CliError::unchanged(Exit::Usage, format!("cannot make the folder {}", folder.display()))
-            .because(&e)
-            .hint("name a folder that is not there yet with --to")
-    };
-    DirBuilder::new().mode(0o700).create(folder).map_err(failed)?;
+    make_folder(folder)?;
     for (path, content) in &contents.files {
         let path = folder.join(path);
         write_file(&path, content).map_err(|e| {
@@ -84,11 +116,23 @@ fn write(folder: &Path, contents: &Contents) -> Result<(), CliError> {
     Ok(())
 }
 
+fn make_folder(folder: &Path) -> Result<(), CliError> {
+    DirBuilder::new().mode(0o700).create(folder).map_err(|e| {
+        CliError::unchanged(Exit::Usage, format!("cannot make the folder {}", folder.display()))
+            .because(&e)
+            .hint("name a folder that is not there yet with --to")
+    })
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         DirBuilder::new().mode(0o700).recursive(true).create(parent)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = create(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -60,6 +60,7 @@ mod tests {
             programs_from: None,
             kubeadm: KubeadmOptions::default(),
             drain: Drain { force: true, timeout: Duration::from_secs(60), ..Drain::default() },
+            no_etcd_snapshot: false,
         };
         let plan = plan(&inventory, &options).unwrap();
         let draining = Draining::of_plan(&plan, &inventory);

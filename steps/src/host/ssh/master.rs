@@ -57,7 +57,7 @@ pub(super) async fn connect(node: &str, settings: &SshSettings) -> Result<Sessio
 }
 
 /// Makes a folder with a short path: a socket's name has 108 bytes at most, and ssh appends some of its own.
-fn socket_folder() -> std::io::Result<TempDir> {
+pub(super) fn socket_folder() -> std::io::Result<TempDir> {
     tempfile::Builder::new().prefix("kup-").tempdir_in("/tmp")
 }
 

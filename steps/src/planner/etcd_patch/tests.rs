@@ -32,7 +32,8 @@ fn told(wave: &Wave) -> Vec<String> {
 fn members_are_patched_one_at_a_time_with_the_old_kubeadm() {
     let plan = planned(&healthy(3, 1, "v1.33.13"), &["v1.34.1"], None).unwrap();
     let wave = patch(&plan).unwrap();
-    assert_eq!(plan.waves[1].name, wave.name, "before anything else moves");
+    assert_eq!(plan.waves[1].name, "backup-before-etcd-patch");
+    assert_eq!(plan.waves[2].name, wave.name, "before anything else moves");
     assert_eq!(wave.max_parallel, 1);
     assert_eq!(
         ids(wave),

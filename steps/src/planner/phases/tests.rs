@@ -54,8 +54,15 @@ fn kubeadm_is_called_phase_by_phase_and_whole_at_the_end() {
     assert_eq!(steps(&plan, "addons"), wanted);
     assert_eq!(step(&plan, "kubeadm-node.w1").params["role"], "worker");
     let names: Vec<&str> = plan.waves.iter().map(|wave| wave.name.as_str()).collect();
-    let wanted =
-        ["prefetch", "control-plane", "addons", "control-plane-kubelets", "workers", "verify"];
+    let wanted = [
+        "prefetch",
+        "backup",
+        "control-plane",
+        "addons",
+        "control-plane-kubelets",
+        "workers",
+        "verify",
+    ];
     assert_eq!(names, wanted);
 }
 

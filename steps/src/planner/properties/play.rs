@@ -139,7 +139,7 @@ impl Cluster {
                 })
             }
             "kubelet-restart" | "repository" | "prefetch" | "kubelet-config-map" => Ok(()),
-            // etcd's own patch, before a hop: the members are played elsewhere.
+            // etcd's snapshot and its own patch, before a hop: the members are played elsewhere.
             name if name.contains("etcd") => Ok(()),
             other => Err(format!("nobody knows the activity {other}")),
         }

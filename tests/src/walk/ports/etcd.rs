@@ -1,0 +1,89 @@
+//! etcd as a process reaches it, with a moment before each question.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kup_steps::etcd::{Etcd, EtcdApi, EtcdError, KvHash, Members, Pieces, Status};
+use kup_steps::host::Host;
+
+use super::super::process::{Call, Cue, Moment, Process};
+
+/// The way to etcd.
+pub(in crate::walk) struct WatchedEtcd {
+    pub(in crate::walk) inner: Arc<dyn Etcd>,
+    pub(in crate::walk) process: Arc<Process>,
+}
+
+#[async_trait]
+impl Etcd for WatchedEtcd {
+    async fn reach<'a>(&self, host: &'a dyn Host) -> Result<Box<dyn EtcdApi + 'a>, EtcdError> {
+        let inner = self.inner.reach(host).await?;
+        let way = Way { node: host.node().to_owned(), process: Arc::clone(&self.process) };
+        Ok(Box::new(WatchedApi { inner, way }))
+    }
+}
+
+#[derive(Clone)]
+struct Way {
+    node: String,
+    process: Arc<Process>,
+}
+
+impl Way {
+    async fn pass(&self) -> Result<(), EtcdError> {
+        let call = Call { node: Some(self.node.clone()), what: "etcd" };
+        match self.process.pass(Moment::BeforeCall(call)).await {
+            Cue::Fail => {
+                let source = Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+                Err(EtcdError::Silent { endpoint: self.node.clone(), source })
+            }
+            Cue::GoOn | Cue::Die | Cue::Delay => Ok(()),
+        }
+    }
+}
+
+struct WatchedApi<'a> {
+    inner: Box<dyn EtcdApi + 'a>,
+    way: Way,
+}
+
+#[async_trait]
+impl EtcdApi for WatchedApi<'_> {
+    fn endpoints(&self) -> &[String] {
+        self.inner.endpoints()
+    }
+
+    async fn members(&self, endpoint: &str) -> Result<Members, EtcdError> {
+        self.way.pass().await?;
+        self.inner.members(endpoint).await
+    }
+
+    async fn status(&self, endpoint: &str) -> Result<Status, EtcdError> {
+        self.way.pass().await?;
+        self.inner.status(endpoint).await
+    }
+
+    async fn hash(&self, endpoint: &str, revision: i64) -> Result<KvHash, EtcdError> {
+        self.way.pass().await?;
+        self.inner.hash(endpoint, revision).await
+    }
+
+    async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {
+        self.way.pass().await?;
+        let inner = self.inner.snapshot(endpoint).await?;
+        Ok(Box::new(WatchedPieces { inner, way: self.way.clone() }))
+    }
+}
+
+struct WatchedPieces {
+    inner: Box<dyn Pieces>,
+    way: Way,
+}
+
+#[async_trait]
+impl Pieces for WatchedPieces {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, EtcdError> {
+        self.way.pass().await?;
+        self.inner.next().await
+    }
+}
