@@ -110,7 +110,10 @@ fn of_step<'a>(
     state: &'a RunState,
     (entry, prepared): (&'a Entry, &'a StepPrepared),
 ) -> impl Iterator<Item = Kept> + 'a {
-    let target = state.plan.find(&prepared.step).map(|(stage, _)| stage.target.clone());
+    // What was kept belongs to the way forward, also when another plan is in force by now.
+    let plan = &state.started.plan;
+    let found = plan.find(&prepared.step).or_else(|| state.plan.find(&prepared.step));
+    let target = found.map(|(stage, _)| stage.target.clone());
     let on_node = prepared.notes.iter().find(|(name, _)| name == PRE_IMAGE);
     let on_node = on_node.map(|(_, path)| path.clone());
     let cluster = &state.started.cluster;
@@ -124,8 +127,8 @@ fn of_step<'a>(
         etcd: OfEtcd::of(prepared, backup),
         size: backup.size,
         taken: entry.time,
-        from: state.plan.from.clone(),
-        to: state.plan.to.clone(),
+        from: plan.from.clone(),
+        to: plan.to.clone(),
         on_node: on_node.clone().filter(|_| is_of_files(backup)),
         cluster: cluster.uid.clone(),
         endpoint: cluster.endpoint.clone(),

@@ -199,3 +199,14 @@ fn what_names_no_backup_is_refused() {
     }
     assert_eq!(Home::new().must("backup list"), "There are no backups yet.\n");
 }
+
+#[test]
+fn the_backups_of_a_run_that_went_back_are_those_of_the_way_forward() {
+    let home = Home::new();
+    home.must("start v1.30.1 --cluster sim:1x1@v1.29.4 -y");
+    let run = home.runs().remove(0);
+    let before = listed(&home, "backup list -o json");
+    home.must(&format!("rollback {run} -y"));
+    assert_eq!(listed(&home, "backup list -o json"), before);
+    home.must("backup verify --nodes");
+}
