@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kup_core::event::{Entry, Event};
+use kup_core::event::{Backup, Entry, Event};
 use kup_core::id::{BlobId, Seq};
 
 /// What an entry says of a blob: where it says so, and the length where it knows it.
@@ -38,38 +38,19 @@ pub(crate) fn freed(entries: &[Entry]) -> BTreeSet<BlobId> {
 }
 
 fn backups(event: &Event) -> impl Iterator<Item = (&BlobId, u64)> {
-    let prepared = match event {
-        Event::StepPrepared(prepared) => prepared.backups.as_slice(),
-        Event::AttemptEnded(_)
-        | Event::RunStarted(_)
-        | Event::RunResumed(_)
-        | Event::GateChecked(_)
-        | Event::GateIgnored(_)
-        | Event::StepObserved(_)
-        | Event::AttemptStarted(_)
-        | Event::AttemptSettled(_)
-        | Event::RetryScheduled(_)
-        | Event::StepCompleted(_)
-        | Event::StepSkipped(_)
-        | Event::StepBlocked(_)
-        | Event::RunPaused(_)
-        | Event::OperatorDecided(_)
-        | Event::RollbackStarted(_)
-        | Event::RollbackLimited(_)
-        | Event::UndoPlanned(_)
-        | Event::RunFinished(_)
-        | Event::RunCommitted(_)
-        | Event::BackupsFreed(_)
-        | Event::Opaque(_) => &[],
-    };
-    prepared.iter().map(|backup| (&backup.blob, backup.size))
+    blobs_of(event).0.iter().map(|backup| (&backup.blob, backup.size))
 }
 
 fn output(event: &Event) -> Option<&BlobId> {
+    blobs_of(event).1
+}
+
+/// Returns the backups and the output that an event names.
+fn blobs_of(event: &Event) -> (&[Backup], Option<&BlobId>) {
     match event {
-        Event::AttemptEnded(ended) => ended.output.as_ref(),
-        Event::StepPrepared(_)
-        | Event::RunStarted(_)
+        Event::StepPrepared(prepared) => (&prepared.backups, None),
+        Event::AttemptEnded(ended) => (&[], ended.output.as_ref()),
+        Event::RunStarted(_)
         | Event::RunResumed(_)
         | Event::GateChecked(_)
         | Event::GateIgnored(_)
@@ -88,6 +69,6 @@ fn output(event: &Event) -> Option<&BlobId> {
         | Event::RunFinished(_)
         | Event::RunCommitted(_)
         | Event::BackupsFreed(_)
-        | Event::Opaque(_) => None,
+        | Event::Opaque(_) => (&[], None),
     }
 }
