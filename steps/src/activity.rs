@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use kup_core::activity::{Activity, ActivityError, Output, StepContext};
 use kup_core::catalog::Catalog;
-use kup_core::event::{ErrorClass, Found};
+use kup_core::event::{ErrorClass, Found, StepPrepared};
+use kup_core::id::BlobId;
 
 use crate::cluster::Node;
 use crate::world::{World, cluster_error};
@@ -43,6 +44,13 @@ pub mod verify;
 
 /// The note of a step under which the place of its copy on the node stands.
 pub const PRE_IMAGE: &str = "pre-image";
+
+/// Returns the place of a step's pre-image on its node and the bytes that it has; `None` where the step took none. What else a step keeps
+/// comes after it.
+pub(crate) fn pre_image_in(prepared: &StepPrepared) -> Option<(&str, &BlobId)> {
+    let (_, place) = prepared.notes.iter().find(|(name, _)| name == PRE_IMAGE)?;
+    Some((place.as_str(), &prepared.backups.first()?.blob))
+}
 
 /// The parameter of an undo that writes over what somebody else has changed since the run left it.
 pub(crate) const OVERWRITE: &str = "overwrite";

@@ -141,20 +141,23 @@ fn wave(name: String, (hop, max_parallel): (u32, u32), stages: Vec<Stage>) -> Wa
 /// Returns the machines at which to look before: all where nobody else tells of them, else those that the run has touched.
 #[must_use]
 pub fn worth_a_look(state: &RunState, is_alone: bool) -> Vec<String> {
-    let had_effects = |step: &StepSpec| state.step(&step.id).is_some_and(StepRecord::had_effects);
-    let touched = |name: &str| {
-        let mut stages = state.started.plan.stages().filter(|stage| stage.target == name);
-        stages.any(|stage| stage.steps.iter().any(had_effects))
-    };
     let names = state.started.machines.iter().map(|machine| machine.name.clone());
-    names.filter(|name| is_alone || touched(name)).collect()
+    names.filter(|name| is_alone || has_touched(state, name)).collect()
 }
 
-/// Returns the control planes whose static pods the run may have touched.
-#[must_use]
-pub fn touched_control_planes(state: &RunState) -> Vec<String> {
-    let touched = control_plane_steps(state).map(|(stage, _)| stage.target.clone());
-    touched.collect::<BTreeSet<String>>().into_iter().collect()
+/// Whether the run may have changed anything on a node.
+fn has_touched(state: &RunState, node: &str) -> bool {
+    steps_with_effects(state).any(|(stage, _)| stage.target == node)
+}
+
+/// Whether the run may have changed the static pods of a node.
+fn has_touched_static_pods(state: &RunState, node: &str) -> bool {
+    control_plane_steps(state).any(|(stage, _)| stage.target == node)
+}
+
+fn steps_with_effects(state: &RunState) -> impl Iterator<Item = (&Stage, &StepSpec)> {
+    let had_effects = |step: &StepSpec| state.step(&step.id).is_some_and(StepRecord::had_effects);
+    state.started.plan.steps().filter(move |(_, step)| had_effects(step))
 }
 
 /// Goes through the steps that may have changed static pods.
@@ -164,8 +167,7 @@ fn control_plane_steps(state: &RunState) -> impl Iterator<Item = (&Stage, &StepS
         step.activity != "prefetch"
             && step.params.get("role").is_some_and(|role| role == "control-plane")
     };
-    let had_effects = |step: &StepSpec| state.step(&step.id).is_some_and(StepRecord::had_effects);
-    state.started.plan.steps().filter(move |(_, step)| kubeadm(step) && had_effects(step))
+    steps_with_effects(state).filter(move |(_, step)| kubeadm(step))
 }
 
 fn class(state: &RunState) -> Class {
@@ -252,14 +254,18 @@ fn same_etcd(state: &RunState, etcd_now: &BTreeMap<String, String>) -> Result<()
 /// No kubelet may be newer than the API servers will be.
 fn kubelets_fit(state: &RunState, kubelets: &[(String, String)]) -> Result<(), RollbackProblem> {
     let to = &state.plan.from;
-    let minor =
-        |text: &str| text.parse::<Version>().ok().map(|version| (version.major, version.minor));
-    let newer = |kubelet: &str| minor(kubelet) > minor(to);
-    match kubelets.iter().find(|(_, kubelet)| newer(kubelet)) {
+    match kubelets.iter().find(|(_, kubelet)| is_newer(kubelet, to)) {
         Some((node, kubelet)) => {
             let (node, kubelet, to) = (node.clone(), kubelet.clone(), to.clone());
             Err(RollbackProblem::Kubelet { node, kubelet, to })
         }
         None => Ok(()),
     }
+}
+
+/// Whether a kubelet is of a newer minor than an API server.
+fn is_newer(kubelet: &str, api_server: &str) -> bool {
+    let minor =
+        |text: &str| text.parse::<Version>().ok().map(|version| (version.major, version.minor));
+    minor(kubelet) > minor(api_server)
 }

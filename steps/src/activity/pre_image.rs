@@ -7,7 +7,7 @@ use kup_core::activity::{ActivityError, Prepared, StepContext};
 use kup_core::event::Backup;
 use kup_core::id::BlobId;
 
-use super::{PRE_IMAGE, call, manifests};
+use super::{PRE_IMAGE, call, manifests, pre_image_in};
 use crate::facts::Copies;
 use crate::host::Host;
 use crate::script::{READ_FILES, Script};
@@ -86,12 +86,10 @@ pub(super) async fn of_kubeadm(cx: &StepContext, world: &World) -> Result<Prepar
 /// # Errors
 /// Permanent where it is whole on neither machine; nothing was touched then.
 pub(super) async fn brought(cx: &StepContext, host: &dyn Host) -> Result<String, ActivityError> {
-    let backups = cx.prepared.iter().flat_map(|prepared| &prepared.backups);
-    let blob = backups.into_iter().next().map(|backup| &backup.blob);
-    let blob = blob.ok_or_else(|| {
+    let kept = cx.prepared.as_ref().and_then(pre_image_in).ok_or_else(|| {
         ActivityError::permanent(format!("step `{}` recorded no pre-image", cx.step.id))
     })?;
-    whole(cx, host, (path(cx)?, blob)).await
+    whole(cx, host, kept).await
 }
 
 /// As [`brought`], for a pre-image by its place and its bytes.
@@ -103,10 +101,11 @@ pub(super) async fn whole(
     let name = place.rsplit('/').next().unwrap_or(place);
     let again = format!("again.{name}");
     let beside = place.replace(name, &again);
-    for place in [place, &beside] {
-        if is_whole(host, (place, blob)).await? {
-            return Ok(place.to_owned());
-        }
+    let found = Copies::read(host, &[place.to_owned(), beside.clone()]).await;
+    let found = found.map_err(|e| host_error(&e))?.0;
+    let is_whole = |place: &str| found.get(place).is_some_and(|hash| hash == blob.as_str());
+    if let Some(whole) = [place, &beside].into_iter().find(|place| is_whole(place)) {
+        return Ok(whole.to_owned());
     }
     let bytes = cx.blobs.get(blob).await.map_err(|e| {
         let target = &cx.target;
@@ -115,27 +114,14 @@ pub(super) async fn whole(
         );
         ActivityError::permanent(why).because(&e)
     })?;
-    let lost = !has_any(host, place).await?;
-    let name = if lost { name } else { &again };
+    let name = if found.contains_key(place) { &again } else { name };
     cx.say(&format!("bringing {name} to {} again", cx.target));
     let kept = host.keep(&cx.run, name, &bytes).await.map_err(|e| host_error(&e))?;
-    match is_whole(host, (&kept, blob)).await? {
+    let now = Copies::read(host, std::slice::from_ref(&kept)).await.map_err(|e| host_error(&e))?;
+    match now.0.get(&kept).is_some_and(|hash| hash == blob.as_str()) {
         true => Ok(kept),
         false => Err(ActivityError::permanent(format!("{} has other bytes at {kept}", cx.target))),
     }
-}
-
-async fn is_whole(host: &dyn Host, (place, blob): (&str, &BlobId)) -> Result<bool, ActivityError> {
-    Ok(hash_of(host, place).await?.is_some_and(|hash| hash == blob.as_str()))
-}
-
-async fn has_any(host: &dyn Host, place: &str) -> Result<bool, ActivityError> {
-    Ok(hash_of(host, place).await?.is_some())
-}
-
-async fn hash_of(host: &dyn Host, place: &str) -> Result<Option<String>, ActivityError> {
-    let copies = Copies::read(host, &[place.to_owned()]).await.map_err(|e| host_error(&e))?;
-    Ok(copies.0.get(place).cloned())
 }
 
 /// Returns the file with the keys that Secrets are encrypted with, where it lies apart from the rest: without it etcd's data cannot be read.

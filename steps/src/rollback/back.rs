@@ -8,7 +8,7 @@ use kup_core::state::{RunState, StepRecord};
 
 use super::RollbackProblem;
 use super::extent::Turn;
-use crate::activity::{PRE_IMAGE, config_maps};
+use crate::activity::{config_maps, pre_image_in};
 use crate::planner::{step, step_id};
 
 /// The steps that write the ConfigMaps that a step of its own puts back.
@@ -185,19 +185,22 @@ impl<'a> Back<'a> {
             })
             .collect();
         let note = |name| notes.get(name).map(|value| (*value).to_owned());
-        let (Some(kept), Some(config), Some(flags)) =
-            (note(PRE_IMAGE), note("kubelet:config"), note("kubelet:flags"))
+        let kept = record.prepared.as_ref().and_then(pre_image_in);
+        let (Some((place, blob)), Some(config), Some(flags)) =
+            (kept, note("kubelet:config"), note("kubelet:flags"))
         else {
             return Err(RollbackProblem::NoBackup(id));
         };
         let records = LEAVES_KUBELET_FILES.iter().filter_map(|id| self.record(id, node));
         let mut left = records.map(|(_, record)| left(record, "kubelet:"));
         let left = left.find(|left| !left.is_empty()).unwrap_or_default();
-        let backups = record.prepared.iter().flat_map(|prepared| &prepared.backups);
-        let blob = backups.into_iter().next().map(|backup| backup.blob.to_string());
-        let mut params =
-            vec![("pre-image", kept), ("config", config), ("flags", flags), ("left", left)];
-        params.extend(blob.map(|blob| ("blob", blob)));
+        let params = [
+            ("pre-image", place.to_owned()),
+            ("blob", blob.to_string()),
+            ("config", config),
+            ("flags", flags),
+            ("left", left),
+        ];
         self.plain("kubelet-files", node, &params).map(Some)
     }
 

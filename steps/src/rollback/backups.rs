@@ -8,7 +8,7 @@ use kup_core::journal::Blobs;
 use kup_core::plan::{Plan, StepSpec};
 use kup_core::state::RunState;
 
-use crate::activity::{PRE_IMAGE, config_maps};
+use crate::activity::pre_image_in;
 use crate::facts::Copies;
 use crate::host::{Host, HostError};
 
@@ -31,14 +31,12 @@ pub async fn unsound(
 ) -> Result<Vec<String>, HostError> {
     let mut unsound = Vec::new();
     for (stage, step) in plan.steps() {
-        for need in needs(&stage.target, step, state) {
-            if !has_copy(&need, hosts).await?
-                && let Err(error) = blobs.get(&need.blob).await
-            {
-                let place =
-                    need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
-                unsound.push(format!("{}: {error}{}", need.step, place.unwrap_or_default()));
-            }
+        let Some(need) = need(&stage.target, step, state) else { continue };
+        if !has_copy(&need, hosts).await?
+            && let Err(error) = blobs.get(&need.blob).await
+        {
+            let place = need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
+            unsound.push(format!("{}: {error}{}", need.step, place.unwrap_or_default()));
         }
     }
     Ok(unsound)
@@ -52,22 +50,16 @@ async fn has_copy(need: &Need, hosts: &BTreeMap<String, Arc<dyn Host>>) -> Resul
 }
 
 /// Returns what a step of the rollback reads: the pre-image of the step that it undoes, or what its parameters name.
-fn needs(target: &str, step: &StepSpec, state: &RunState) -> Vec<Need> {
+fn need(target: &str, step: &StepSpec, state: &RunState) -> Option<Need> {
     let need = |blob: BlobId, place: Option<String>| Need {
         step: step.id.to_string(),
         blob,
         copy: place.map(|place| (target.to_owned(), place)),
     };
     if let Some(blob) = step.params.get("blob").and_then(|blob| blob.parse().ok()) {
-        return vec![need(blob, step.params.get("pre-image").cloned())];
+        return Some(need(blob, step.params.get("pre-image").cloned()));
     }
-    let Some(prepared) =
-        step.undo_of.as_ref().and_then(|id| state.step(id)).and_then(|it| it.prepared.as_ref())
-    else {
-        return Vec::new();
-    };
-    let place = prepared.notes.iter().find(|(name, _)| name == PRE_IMAGE);
-    let Some((_, place)) = place else { return Vec::new() };
-    let first = prepared.backups.iter().find(|backup| backup.what != config_maps::WHAT);
-    first.map(|backup| need(backup.blob.clone(), Some(place.clone()))).into_iter().collect()
+    let undone = step.undo_of.as_ref().and_then(|id| state.step(id));
+    let kept = undone.and_then(|record| record.prepared.as_ref()).and_then(pre_image_in);
+    kept.map(|(place, blob)| need(blob.clone(), Some(place.to_owned())))
 }

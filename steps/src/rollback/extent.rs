@@ -7,8 +7,7 @@ use kup_core::id::StepId;
 use kup_core::plan::{Stage, StepSpec};
 use kup_core::state::RunState;
 
-use super::{Present, RollbackProblem};
-use crate::version::Version;
+use super::{Present, RollbackProblem, has_touched, has_touched_static_pods, is_newer};
 
 /// The steps that only go back together, between the one before them and their last.
 const TOGETHER: [&str; 4] = ["cordon", "drain", "kubelet-packages", "kubelet-restart"];
@@ -74,17 +73,13 @@ impl Extent {
 }
 
 fn check_node(state: &RunState, present: &Present, node: &str) -> Result<(), RollbackProblem> {
-    let mut stages = state.plan.stages().filter(|stage| stage.target == *node);
-    let had_effects =
-        |step: &StepSpec| state.step(&step.id).is_some_and(|record| record.had_effects());
-    if !stages.any(|stage| stage.steps.iter().any(had_effects)) {
+    if !has_touched(state, node) {
         return Err(RollbackProblem::NothingOn(node.to_owned()));
     }
-    if !super::touched_control_planes(state).iter().any(|it| it == node) {
+    if !has_touched_static_pods(state, node) {
         return Ok(());
     }
-    let minor = |text: &str| text.parse::<Version>().ok().map(|version| version.minor);
-    let is_newer = |kubelet: &str| minor(kubelet) > minor(&state.plan.from);
+    let is_newer = |kubelet: &str| is_newer(kubelet, &state.plan.from);
     let newer = present.kubelets.iter().filter(|(name, it)| *name != node && is_newer(it));
     let newer: Vec<String> = newer.map(|(name, _)| name.clone()).collect();
     if newer.is_empty() {

@@ -13,7 +13,7 @@ use crate::facts::{ControlPlaneState, KubeletState};
 use crate::host::{Host, HostError};
 use crate::world::{World, cluster_error, host_error};
 
-use super::{touched_control_planes, worth_a_look};
+use super::{has_touched_static_pods, worth_a_look};
 
 /// Machines asked at once.
 const AT_ONCE: usize = 16;
@@ -120,7 +120,7 @@ impl Look {
     async fn at(state: &RunState, host: &dyn Host) -> Result<Self, HostError> {
         let node = host.node().to_owned();
         let kubelet = KubeletState::read(host).await?;
-        let touched = touched_control_planes(state).contains(&node);
+        let touched = has_touched_static_pods(state, &node);
         let static_pods = match touched {
             true => ControlPlaneState::read(host).await?,
             false => ControlPlaneState::none(),
