@@ -1,12 +1,9 @@
 //! Journals with events that came later: what is said of a run that is over. FILE FORMAT: never changed.
 
-use std::fs;
-
 use kup_core::event::{BackupsFreed, Event, Outcome, RunCommitted};
 use kup_core::journal::NewEntry;
-use kup_store::Store;
 
-use crate::format::{from_hex, place, to_hex, without_place};
+use crate::format::{from_hex, gives_these_bytes, place, without_place};
 use crate::samples::{finished, run, started, timed};
 
 const FIXTURE: &str = include_str!("../../fixtures/journal-v1-afterwords/journal.hex");
@@ -32,9 +29,5 @@ fn a_journal_with_afterwords_is_read_for_ever() {
 
 #[test]
 fn its_entries_give_the_same_bytes() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
-    store.create(&run(), entries()).map(drop).unwrap();
-    let written = fs::read(store.journal_path(&run())).unwrap();
-    assert_eq!(to_hex(&written), to_hex(&from_hex(FIXTURE)));
+    gives_these_bytes(entries(), FIXTURE);
 }

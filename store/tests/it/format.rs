@@ -17,6 +17,16 @@ pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(byte).collect()
 }
 
+/// A new journal with these entries must have the very bytes of a fixture.
+#[track_caller]
+pub(crate) fn gives_these_bytes(entries: Vec<NewEntry>, fixture: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.create(&run(), entries).map(drop).unwrap();
+    let written = fs::read(store.journal_path(&run())).unwrap();
+    assert_eq!(to_hex(&written), to_hex(&from_hex(fixture)));
+}
+
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,12 +1,9 @@
 //! Journals with events that came later: the undo of a step that failed, and a rollback that rests on its way. FILE FORMAT: never changed.
 
-use std::fs;
-
 use kup_core::event::{Event, RollbackLimited, UndoPlanned};
 use kup_core::journal::NewEntry;
-use kup_store::Store;
 
-use crate::format::{from_hex, place, to_hex, without_place};
+use crate::format::{from_hex, gives_these_bytes, place, without_place};
 use crate::samples::{run, started, timed};
 
 const FIXTURE: &str = include_str!("../../fixtures/journal-v1-ways-back/journal.hex");
@@ -38,9 +35,5 @@ fn a_journal_with_ways_back_is_read_for_ever() {
 
 #[test]
 fn its_entries_give_the_same_bytes() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
-    store.create(&run(), entries()).map(drop).unwrap();
-    let written = fs::read(store.journal_path(&run())).unwrap();
-    assert_eq!(to_hex(&written), to_hex(&from_hex(FIXTURE)));
+    gives_these_bytes(entries(), FIXTURE);
 }
