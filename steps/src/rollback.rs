@@ -56,6 +56,23 @@ impl Class {
     }
 }
 
+/// What becomes of etcd's data on the way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EtcdBack {
+    /// They stay as they are.
+    #[default]
+    Stays,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// How far back.
+    pub extent: Extent,
+    /// What becomes of etcd's data.
+    pub etcd: EtcdBack,
+}
+
 /// A way back.
 #[derive(Debug, Clone)]
 pub struct Way {
@@ -84,11 +101,14 @@ impl Way {
 pub fn rollback(
     state: &RunState,
     present: &Present,
-    extent: &Extent,
+    asked: &Asked,
 ) -> Result<Way, RollbackProblem> {
+    let Asked { extent, etcd } = asked;
     check(state, present)?;
     not_too_far(state)?;
-    same_etcd(state, &present.etcd)?;
+    match etcd {
+        EtcdBack::Stays => same_etcd(state, &present.etcd)?,
+    }
     extent.check(state, present)?;
     let mut back = Back::new(state, present.silent.is_some());
     let mut waves = Vec::new();

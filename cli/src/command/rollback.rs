@@ -11,7 +11,9 @@ use kup_core::state::{Phase, RunState, Status};
 use kup_steps::host::Host;
 use kup_steps::planner::takes_backups;
 use kup_steps::rollback::backups::unsound;
-use kup_steps::rollback::{Extent, Present, Way, not_committed, rollback, worth_a_look};
+use kup_steps::rollback::{
+    Asked, EtcdBack, Extent, Present, Way, not_committed, rollback, worth_a_look,
+};
 
 use super::confirm;
 use super::resume::{reconnect, resumed, take_over};
@@ -36,14 +38,14 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
     }
     not_committed(&seen)?;
     must_be_newest(&session, &run, &seen)?;
-    let extent = extent(args, &run, &seen)?;
+    let asked = Asked { extent: extent(args, &run, &seen)?, etcd: EtcdBack::Stays };
     if args.dry_run {
         let way = match seen.phase {
             Phase::Forward => {
                 let connected = reconnect(&session, &run, &seen).await?;
                 let hosts = machines(&connected, &seen);
                 let present = look(&connected, &seen, &hosts).await?;
-                let way = rollback(&seen, &present, &extent)?;
+                let way = rollback(&seen, &present, &asked)?;
                 must_be_sound((&session, &run), (&way, &seen), &hosts).await?;
                 (way, present)
             }
@@ -54,7 +56,7 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
     let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
     match seen.phase {
         Phase::Rollback => driver.engine.record(goes_on(args, &session)).await?,
-        Phase::Forward => turn_back((global, args, &extent), (&session, &run), &mut driver).await?,
+        Phase::Forward => turn_back((global, args, &asked), (&session, &run), &mut driver).await?,
     }
     let rest = driver.drive(Mode::Go).await?;
     let exit = match rest {
@@ -107,7 +109,7 @@ fn reached(run: &RunId, wave: &str) -> Exit {
 
 /// Learns what is still under way, plans the way back, asks, and records it.
 async fn turn_back(
-    (global, args, extent): (&Global, &Rollback, &Extent),
+    (global, args, asked): (&Global, &Rollback, &Asked),
     (session, run): (&Session, &RunId),
     driver: &mut Driver,
 ) -> Result<(), CliError> {
@@ -121,7 +123,7 @@ async fn turn_back(
             ));
         }
     }
-    match agree((global, args, extent), (session, run), driver).await {
+    match agree((global, args, asked), (session, run), driver).await {
         Ok(way) => {
             let (operator, reason) = (session.operator.clone(), args.reason.clone());
             let limited = RollbackLimited { until: way.until, operator: operator.clone() };
@@ -147,7 +149,7 @@ async fn turn_back(
 }
 
 async fn agree(
-    (global, args, extent): (&Global, &Rollback, &Extent),
+    (global, args, asked): (&Global, &Rollback, &Asked),
     (session, run): (&Session, &RunId),
     driver: &Driver,
 ) -> Result<Way, CliError> {
@@ -156,7 +158,7 @@ async fn agree(
     let present = present.map_err(|e| {
         CliError::unchanged(Exit::Ssh, "cannot look at what would go back").record(&e.to_record())
     })?;
-    let mut way = (rollback(state, &present, extent)?, present);
+    let mut way = (rollback(state, &present, asked)?, present);
     must_be_sound((session, run), (&way.0, state), driver.world.machines()).await?;
     let shown = Global { state_dir: None, output: Format::Table, verbose: global.verbose };
     show(&shown, &way, state)?;

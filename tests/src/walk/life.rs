@@ -19,7 +19,7 @@ use kup_core::id::{Epoch, StepId};
 use kup_core::progress::Silent;
 use kup_core::state::{Phase, RunState};
 use kup_steps::host::{Host, Owner};
-use kup_steps::rollback::{Extent, Present, RollbackProblem, rollback};
+use kup_steps::rollback::{Asked, EtcdBack, Extent, Present, RollbackProblem, rollback};
 use kup_steps::world::{Expected, Ports, World};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -241,7 +241,8 @@ async fn way_back(state: &RunState, world: &World) -> Result<kup_core::plan::Pla
     let mut present = present.map_err(|error| error.to_record().to_string())?;
     // Nobody but the run changes anything in these walks.
     present.changed.clear();
-    rollback(state, &present, &Extent::All)
+    let asked = Asked { extent: Extent::All, etcd: EtcdBack::Stays };
+    rollback(state, &present, &asked)
         .map(|way| way.plan)
         .map_err(|problem: RollbackProblem| chain(&problem))
 }
