@@ -154,6 +154,13 @@ pub(crate) struct Rollback {
     /// Go back to where this step was done, and rest there
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+    /// Restore the snapshot of etcd of before the run on every control plane: everything written to the cluster since is lost. Needs the etcdutl
+    /// that `kup start --etcdutl` has laid ready
+    #[arg(long, conflicts_with_all = ["node", "to"])]
+    pub(crate) restore_etcd: bool,
+    /// Agree to lose everything written since this moment, which the plan names, instead of typing the control-plane endpoint
+    #[arg(long, value_name = "TIME", requires = "restore_etcd")]
+    pub(crate) yes_lose_data_since: Option<String>,
     /// Write over what somebody else has changed since the run left it
     #[arg(long)]
     pub(crate) overwrite_changes: bool,

@@ -59,6 +59,20 @@ fn version(format: crate::args::Format) -> Result<Exit, CliError> {
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Asks for a yes. Without a terminal, or with `-o json`, nobody can answer.
+/// Asks for a word that is not typed by mistake. `unasked` says what to do where nobody can be asked.
+fn confirm_by_typing(question: &str, (word, unasked): (&str, &str)) -> Result<(), CliError> {
+    let refused = |exit: Exit, message: &str| CliError::unchanged(exit, message);
+    if !std::io::stdin().is_terminal() {
+        return Err(refused(Exit::Usage, "there is no terminal to ask you at").hint(unasked));
+    }
+    output::say(format_args!("{question}"));
+    let mut answer = String::new();
+    match std::io::stdin().lock().read_line(&mut answer) {
+        Ok(_) if answer.trim() == word => Ok(()),
+        Ok(_) | Err(_) => Err(refused(Exit::Stopped, "stopped: that is not the endpoint")),
+    }
+}
+
 fn confirm(question: &str, yes: bool) -> Result<(), CliError> {
     if yes {
         return Ok(());

@@ -199,6 +199,7 @@ impl From<PlanProblem> for CliError {
             PlanProblem::NoRepository(_) => made.hint("see https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/change-package-repository/"),
             PlanProblem::Equal(_)
             | PlanProblem::Older { .. }
+            | PlanProblem::NoStackedEtcd
             | PlanProblem::OtherMajor { .. }
             | PlanProblem::Unfinished { .. }
             | PlanProblem::NoRelease { .. }

@@ -10,15 +10,20 @@ use kup_core::id::BlobId;
 use crate::cluster::Node;
 use crate::world::{World, cluster_error};
 
+use self::restoring::{Part, Restoring};
+
 mod addons;
 pub mod backup;
+mod bring;
 mod call;
 pub(crate) mod config_maps;
 pub mod config_maps_back;
 pub mod cordon;
 pub mod drain;
+pub mod etcd_agree;
 pub mod etcd_image_tag;
 pub mod etcd_snapshot;
+pub mod etcdutl;
 pub mod kubeadm;
 pub mod kubeadm_addons;
 pub mod kubeadm_closing;
@@ -30,6 +35,7 @@ pub mod kubeadm_upload_config;
 pub mod kubelet_config_map;
 pub mod kubelet_files;
 pub mod kubelet_restart;
+pub mod kubelet_stop;
 mod manifests;
 mod others;
 pub mod packages;
@@ -37,6 +43,7 @@ mod pre_image;
 pub mod prefetch;
 pub mod put_back;
 pub mod repository;
+pub mod restoring;
 mod running;
 pub mod uncordon;
 pub mod upgrade_plan;
@@ -63,7 +70,8 @@ fn minds_changes(cx: &StepContext) -> bool {
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 26] = [
+    let restoring = |part| Restoring { world: world(), part };
+    let all: [Arc<dyn Activity>; 33] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
@@ -90,6 +98,13 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(verify::Verify(world())),
         Arc::new(backup::Backup::node(world())),
         Arc::new(backup::Backup::objects(world())),
+        Arc::new(etcdutl::Etcdutl(world())),
+        Arc::new(etcd_agree::EtcdAgree(world())),
+        Arc::new(kubelet_stop::KubeletStop(world())),
+        Arc::new(restoring(Part::Prepare)),
+        Arc::new(restoring(Part::Stop)),
+        Arc::new(restoring(Part::Swap)),
+        Arc::new(restoring(Part::Start)),
     ];
     for activity in all {
         catalog.add(activity);

@@ -1,6 +1,8 @@
 //! The port to etcd itself: what its maintenance API tells, and its snapshot. Adapters: gRPC through a machine ([`grpc`]), and the
 //! simulated cluster's ([`crate::sim`]). Nothing is changed through it.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -10,6 +12,7 @@ use crate::host::{Host, HostError};
 pub mod agreement;
 mod credentials;
 pub mod grpc;
+mod keys;
 pub mod record;
 #[allow(
     missing_docs,
@@ -163,6 +166,17 @@ pub trait EtcdApi: Send + Sync {
     /// # Errors
     /// See [`EtcdError`]; [`EtcdError::Revision`] when it is compacted away or not there yet.
     async fn hash(&self, endpoint: &str, revision: i64) -> Result<KvHash, EtcdError>;
+
+    /// Returns how many objects were made or changed after a revision and are still there, by resource (`pods`, `leases.coordination.k8s.io`).
+    /// Reads all keys, no values.
+    ///
+    /// # Errors
+    /// See [`EtcdError`].
+    async fn changed_since(
+        &self,
+        endpoint: &str,
+        revision: i64,
+    ) -> Result<BTreeMap<String, u64>, EtcdError>;
 
     /// Begins a snapshot of the member behind an endpoint.
     ///

@@ -18,6 +18,7 @@ mod leftovers;
 mod offers;
 mod prefetched;
 pub(crate) mod reply;
+mod restore;
 mod survey;
 mod view;
 
@@ -27,6 +28,7 @@ pub use leftovers::{LeftAttempt, Leftovers, Trace};
 pub(crate) use offers::upstream;
 pub use offers::{MinorOffers, Offers};
 pub use prefetched::Prefetched;
+pub use restore::RestoreState;
 pub use survey::{Certificate, DirectAnswer, KubeletFlag, MachineSurvey};
 
 /// What installs packages on a node.

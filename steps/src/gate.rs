@@ -26,6 +26,7 @@ mod disk;
 mod draining;
 mod etcd_health;
 mod etcd_version;
+mod etcd_way_back;
 mod findings;
 mod foreign_nodes;
 mod hand_edits;
@@ -143,13 +144,14 @@ impl<'a> Question<'a> {
 type Answer = fn(&Question<'_>) -> Verdict;
 
 /// The gates that are answered from an inventory, in the order in which they are asked.
-const ALL: [(About, Answer); 34] = [
+const ALL: [(About, Answer); 35] = [
     (answers::ABOUT, answers::check),
     (skew::ABOUT, skew::check),
     (nodes::ABOUT, nodes::check),
     (control_plane::ABOUT, control_plane::check),
     (etcd_health::ABOUT, etcd_health::check),
     (etcd_version::ABOUT, etcd_version::check),
+    (etcd_way_back::ABOUT, etcd_way_back::check),
     (certificates::ABOUT, certificates::check),
     (clocks::ABOUT, clocks::check),
     (disk::ABOUT, disk::check),

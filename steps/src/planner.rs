@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use kup_core::id::BlobId;
 use kup_core::plan::{Plan, Stage, Wave};
 
 use crate::facts::PackageManager;
@@ -15,6 +16,7 @@ mod asked;
 mod backup;
 mod by_hand;
 mod etcd_patch;
+mod etcdutl;
 mod kubeadm_options;
 mod phases;
 mod prefetch;
@@ -30,6 +32,7 @@ mod upgrade_config;
 
 pub use backup::{backup_plan, takes_backups};
 pub use by_hand::ByHand;
+pub(crate) use etcdutl::etcd_minor;
 pub use kubeadm_options::{Addon, KubeadmOptions};
 pub(crate) use kubeadm_options::{Call, Part, Verb};
 pub use problem::PlanProblem;
@@ -61,6 +64,8 @@ pub struct Options {
     pub drain: Drain,
     /// Whether no snapshot of etcd is taken: then nothing leads back once etcd itself has changed.
     pub no_etcd_snapshot: bool,
+    /// The etcdutl that is laid ready to restore a snapshot, by its SHA-256; it must be among the run's blobs when the run begins.
+    pub etcdutl: Option<BlobId>,
 }
 
 /// Through which releases workers go.
@@ -129,6 +134,9 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
         let stages = Stages { options, hop, inventory };
         let hop_waves = hop_waves(inventory, options, (first, hop))?;
         waves.extend(stages.prefetch(inventory, &hop_waves)?);
+        if hop.number == 1 {
+            moves.extend(stages.etcdutl(inventory, options.etcdutl.as_ref())?);
+        }
         if let Some(patch) = stages.etcd_wave(inventory, first, before)? {
             moves.extend(stages.snapshot(snapshot::BEFORE_PATCH, (inventory, first))?);
             moves.push(patch);

@@ -25,13 +25,16 @@ mod extent;
 mod outlook;
 mod present;
 mod problem;
+mod restore;
 
 use back::Back;
 pub use extent::Extent;
 use extent::Turn;
 pub use outlook::{Outlook, outlook};
-pub use present::Present;
+pub use present::{Present, Written};
 pub use problem::RollbackProblem;
+pub use restore::Loss;
+use restore::Restore;
 
 /// What the way back costs, as DESIGN's classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub enum Class {
     R0,
     /// Files, objects and packages of this run go back; no write to the cluster is undone.
     R1,
+    /// The snapshot of etcd is restored first: all that was written since is lost.
+    R3,
 }
 
 impl Class {
@@ -48,6 +53,11 @@ impl Class {
     pub fn explain(self) -> &'static str {
         match self {
             Self::R0 => "nothing live was changed yet; packages, holds and repositories go back",
+            Self::R3 => {
+                "the snapshot of etcd is restored on every member, and files, packages, holds and repositories of this run go back. EVERYTHING WRITTEN TO THE \
+                 CLUSTER SINCE THE SNAPSHOT IS LOST, and what was deleted since is there again; what lives outside of etcd (volumes, load balancers, what \
+                 applications keep) does not go back. No API server answers meanwhile; running containers go on. The old data of etcd stay aside on each member"
+            }
             Self::R1 => {
                 "files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is undone: objects \
                  made since stay; CoreDNS and kube-proxy keep their new images and configuration. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
@@ -62,6 +72,8 @@ pub enum EtcdBack {
     /// They stay as they are.
     #[default]
     Stays,
+    /// The snapshot of before the run's first change is restored on every member.
+    Restored,
 }
 
 /// What an operator asks for.
@@ -80,6 +92,8 @@ pub struct Way {
     pub plan: Plan,
     /// What it costs.
     pub class: Class,
+    /// What is lost, where anything is.
+    pub loss: Option<Loss>,
     /// The last wave to run before pausing, where not everything is to go back now.
     pub until: Option<String>,
 }
@@ -106,16 +120,23 @@ pub fn rollback(
     let Asked { extent, etcd } = asked;
     check(state, present)?;
     not_too_far(state)?;
-    match etcd {
-        EtcdBack::Stays => same_etcd(state, &present.etcd)?,
-    }
+    let restore = match etcd {
+        EtcdBack::Stays => {
+            same_etcd(state, &present.etcd)?;
+            None
+        }
+        EtcdBack::Restored => Some(Restore::of(state)?),
+    };
     extent.check(state, present)?;
-    let mut back = Back::new(state, present.silent.is_some());
+    let mut back = Back::new(state, present.silent.is_some() || restore.is_some());
     let mut waves = Vec::new();
     let mut until = None;
     for turn in extent.turns(state) {
         waves.extend(turn_waves(&mut back, &turn)?);
         until = until.or_else(|| waves.last().map(|wave: &Wave| wave.name.clone()));
+    }
+    if let Some(restore) = &restore {
+        waves = restore.around(waves, present)?;
     }
     if waves.is_empty() {
         return Err(RollbackProblem::NothingDone);
@@ -132,7 +153,8 @@ pub fn rollback(
     let (from, to) = (state.plan.to.clone(), state.plan.from.clone());
     let plan = Plan { from, to, gates: Vec::new(), waves };
     let until = until.filter(|_| !matches!(extent, Extent::All));
-    Ok(Way { plan, class: class(state), until })
+    let class = if restore.is_some() { Class::R3 } else { class(state) };
+    Ok(Way { plan, class, loss: restore.map(|it| it.loss()), until })
 }
 
 /// Returns the waves of one turn: the nodes in reverse order, then what waits for the API.

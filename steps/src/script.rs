@@ -47,6 +47,8 @@ scripts! {
     ETCD = "etcd";
     /// Asks: how an API server reaches etcd. Prints `key=value` lines, A KEY AMONG THEM: never for a log, a journal or a backup.
     ETCD_CLIENT = "etcd-client";
+    /// Asks: what the etcdutl that kup keeps on a node is. Args: its path. Prints `key=value` lines.
+    ETCDUTL = "etcdutl";
     /// Asks: the kubelet's program, process and files. Prints `key=value` lines.
     KUBELET = "kubelet";
     /// Asks: owner, units, attempts and backups that kup has left, of all runs. Prints `key=value` lines.
@@ -61,6 +63,8 @@ scripts! {
     FORGET = "forget";
     /// Changes: reloads systemd's units and restarts the kubelet.
     KUBELET_RESTART = "kubelet-restart";
+    /// Changes: stops the kubelet.
+    KUBELET_STOP = "kubelet-stop";
     /// Changes: puts files of a pre-image back, each in one rename. Args: pre-image, absolute paths...
     RESTORE_FILES = "restore-files";
 }
@@ -85,6 +89,20 @@ composed! {
     /// Changes: the same with any call of kubeadm, such as one of its phases. Args: pre-image or `-`, `control-plane`, `etcd` or `worker`, what
     /// kubeadm's configuration file says (may be empty), kubeadm's arguments...
     KUBEADM_PHASE = "kubeadm-phase" of "kubeadm/running" "kubeadm/pairs" "kubeadm/putting-back" "kubeadm-phase";
+}
+
+// What restores etcd from a snapshot.
+composed! {
+    /// Asks: how far it is on a control plane. Args: run. Prints `key=value` lines.
+    RESTORE_STATE = "restore-state" of "kubeadm/running" "restore/place" "socket" "kubeadm/containers" "restore/state";
+    /// Changes: makes new data beside the old. Args: see the head of its file.
+    RESTORE_PREPARE = "restore-prepare" of "kubeadm/running" "restore/place" "restore/prepare";
+    /// Changes: takes static pods away. Args: run, components...
+    RESTORE_STOP = "restore-stop" of "kubeadm/running" "restore/place" "socket" "kubeadm/containers" "restore/stop";
+    /// Changes: puts the new data into the place of the old. Args: run, SHA-256 of the snapshot.
+    RESTORE_SWAP = "restore-swap" of "kubeadm/running" "restore/place" "socket" "kubeadm/containers" "restore/swap";
+    /// Changes: gives static pods back. Args: run, pre-image or `-`, components...
+    RESTORE_START = "restore-start" of "kubeadm/running" "restore/place" "kubeadm/pairs" "kubeadm/putting-back" "socket" "kubeadm/containers" "restore/start";
 }
 
 // The deeds on packages, of every package manager. What they take and print is the same with each; where a name has no manager in it, it is

@@ -47,6 +47,7 @@ mod pods;
 mod policy;
 mod prefetch;
 mod release;
+mod restore;
 pub mod spec;
 mod staticpods;
 mod survey;

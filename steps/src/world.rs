@@ -74,6 +74,12 @@ impl World {
         self.owner.run.as_str()
     }
 
+    /// Returns the port to etcd, for looking only.
+    #[must_use]
+    pub fn etcd_port(&self) -> &dyn Etcd {
+        self.ports.etcd.as_ref()
+    }
+
     /// Returns the machines by their nodes, for looking only: nothing is compared and nothing claimed.
     #[must_use]
     pub fn machines(&self) -> &BTreeMap<String, Arc<dyn Host>> {

@@ -36,6 +36,9 @@ pub(crate) struct Upgrade {
     /// Take no snapshot of etcd before each hop: then nothing leads back once etcd itself has changed
     #[arg(long)]
     pub(crate) no_etcd_snapshot: bool,
+    /// The etcdutl of etcd's present minor, on this machine: it is laid ready on every control plane, for `kup rollback --restore-etcd`
+    #[arg(long, value_name = "FILE", conflicts_with = "no_etcd_snapshot")]
+    pub(crate) etcdutl: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) kubeadm: KubeadmArgs,
     #[command(flatten)]

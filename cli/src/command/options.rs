@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use kup_core::id::BlobId;
 use kup_steps::planner::{
     Addon, ByHand, Drain, KubeadmOptions, Options, UpgradeConfig, WorkerHops,
 };
 use kup_steps::version::Version;
+use sha2::{Digest, Sha256};
 
 use crate::args::{KubeadmArgs, SkipAddon, Upgrade};
 use crate::error::{CliError, Exit};
@@ -33,6 +35,7 @@ pub(super) fn options(
             timeout: args.drain.drain_timeout,
         },
         no_etcd_snapshot: args.no_etcd_snapshot,
+        etcdutl: args.etcdutl.as_deref().map(program).transpose()?.map(|(id, _)| id),
     })
 }
 
@@ -57,6 +60,18 @@ pub(super) fn kubeadm(args: &KubeadmArgs) -> Result<KubeadmOptions, CliError> {
         skip_addons: args.skip_addon.iter().map(addon).collect(),
         etcd_image_tag: args.etcd_image_tag.clone(),
     })
+}
+
+/// Reads the etcdutl that is to be laid ready, and returns its name among the blobs and its bytes.
+pub(super) fn program(path: &Path) -> Result<(BlobId, Vec<u8>), CliError> {
+    let wrong =
+        || CliError::unchanged(Exit::Usage, format!("--etcdutl: cannot use {}", path.display()));
+    let bytes = std::fs::read(path).map_err(|e| wrong().because(&e))?;
+    if bytes.is_empty() {
+        return Err(wrong().cause("it is empty".to_owned()));
+    }
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((hash.parse().map_err(|e| wrong().because(&e))?, bytes))
 }
 
 fn config(path: &Path) -> Result<UpgradeConfig, CliError> {

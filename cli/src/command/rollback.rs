@@ -8,15 +8,16 @@ use kup_core::engine::Rest;
 use kup_core::event::{Event, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
 use kup_core::state::{Phase, RunState, Status};
+use kup_steps::etcd::Etcd;
 use kup_steps::host::Host;
 use kup_steps::planner::takes_backups;
 use kup_steps::rollback::backups::unsound;
 use kup_steps::rollback::{
-    Asked, EtcdBack, Extent, Present, Way, not_committed, rollback, worth_a_look,
+    Asked, EtcdBack, Extent, Loss, Present, Way, not_committed, rollback, worth_a_look,
 };
 
-use super::confirm;
 use super::resume::{reconnect, resumed, take_over};
+use super::{confirm, confirm_by_typing};
 use crate::args::{Format, Global, Rollback};
 use crate::connect::Connected;
 use crate::error::{CliError, Exit};
@@ -38,14 +39,21 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
     }
     not_committed(&seen)?;
     must_be_newest(&session, &run, &seen)?;
-    let asked = Asked { extent: extent(args, &run, &seen)?, etcd: EtcdBack::Stays };
+    let asked = Asked { extent: extent(args, &run, &seen)?, etcd: etcd_back(args, &run, &seen)? };
     if args.dry_run {
         let way = match seen.phase {
             Phase::Forward => {
                 let connected = reconnect(&session, &run, &seen).await?;
                 let hosts = machines(&connected, &seen);
-                let present = look(&connected, &seen, &hosts).await?;
+                let mut present = look(&connected, &seen, &hosts).await?;
                 let way = rollback(&seen, &present, &asked)?;
+                let way = with_loss(
+                    (way, &asked),
+                    &seen,
+                    &mut present,
+                    (connected.etcd().as_ref(), &hosts),
+                )
+                .await?;
                 must_be_sound((&session, &run), (&way, &seen), &hosts).await?;
                 (way, present)
             }
@@ -84,6 +92,28 @@ fn extent(args: &Rollback, run: &RunId, state: &RunState) -> Result<Extent, CliE
         }),
         (None, None) => Ok(Extent::All),
     }
+}
+
+fn etcd_back(args: &Rollback, run: &RunId, state: &RunState) -> Result<EtcdBack, CliError> {
+    match (args.restore_etcd, state.phase) {
+        // The plan of a rollback that is under way says it already.
+        (true, Phase::Rollback) => Err(under_way(run)),
+        (true, Phase::Forward) => Ok(EtcdBack::Restored),
+        (false, _) => Ok(EtcdBack::Stays),
+    }
+}
+
+/// Finds out what a way that loses data will lose, and plans it again with what etcd says: one that does not answer gives no second snapshot.
+async fn with_loss(
+    (way, asked): (Way, &Asked),
+    state: &RunState,
+    present: &mut Present,
+    (etcd, hosts): (&dyn Etcd, &BTreeMap<String, Arc<dyn Host>>),
+) -> Result<Way, CliError> {
+    let Some(loss) = &way.loss else { return Ok(way) };
+    let members = loss.members.iter().filter_map(|member| hosts.get(member));
+    present.ask_etcd(loss.revision, etcd, members).await;
+    Ok(rollback(state, present, asked)?)
 }
 
 fn under_way(run: &RunId) -> CliError {
@@ -158,7 +188,11 @@ async fn agree(
     let present = present.map_err(|e| {
         CliError::unchanged(Exit::Ssh, "cannot look at what would go back").record(&e.to_record())
     })?;
-    let mut way = (rollback(state, &present, asked)?, present);
+    let mut present = present;
+    let way = rollback(state, &present, asked)?;
+    let ways = (driver.world.etcd_port(), driver.world.machines());
+    let way = with_loss((way, asked), state, &mut present, ways).await?;
+    let mut way = (way, present);
     must_be_sound((session, run), (&way.0, state), driver.world.machines()).await?;
     let shown = Global { state_dir: None, output: Format::Table, verbose: global.verbose };
     show(&shown, &way, state)?;
@@ -170,15 +204,17 @@ async fn agree(
         )
         .hint("look at what is listed above; `--overwrite-changes` writes over it"));
     }
-    ask(&way.0, args.yes, driver).await?;
+    ask(&way.0, args, driver).await?;
     if changed {
         way.0.overwrite();
     }
     Ok(way.0)
 }
 
-async fn ask(way: &Way, yes: bool, driver: &Driver) -> Result<(), CliError> {
-    let endpoint = &driver.engine.state().started.cluster.endpoint;
+async fn ask(way: &Way, args: &Rollback, driver: &Driver) -> Result<(), CliError> {
+    let endpoint = driver.engine.state().started.cluster.endpoint.clone();
+    let (yes, agreed) = (args.yes, args.yes_lose_data_since.clone());
+    let loss = way.loss.clone();
     let (from, to) = (&way.plan.from, &way.plan.to);
     let question = match &way.until {
         None => format!("Take the cluster at {endpoint} back from {from} to {to}?"),
@@ -188,11 +224,36 @@ async fn ask(way: &Way, yes: bool, driver: &Driver) -> Result<(), CliError> {
     };
     // Signals are heard already, so the question must not keep kup from obeying them.
     tokio::select! {
-        answer = tokio::task::spawn_blocking(move || confirm(&question, yes)) => {
+        answer = tokio::task::spawn_blocking(move || match loss {
+            Some(loss) => may_lose(&loss, &endpoint, agreed.as_deref()),
+            None => confirm(&question, yes),
+        }) => {
             answer.map_err(|e| CliError::new(Exit::Unexpected, "cannot ask you").because(&e))?
         }
         exit = driver.signals.any() => {
             Err(CliError::unchanged(exit, "stopped before the rollback"))
+        }
+    }
+}
+
+/// Where data are lost `--yes` is not enough: a person types the endpoint, a machine names the moment.
+fn may_lose(loss: &Loss, endpoint: &str, agreed: Option<&str>) -> Result<(), CliError> {
+    match agreed {
+        None => confirm_by_typing(
+            &format!(
+                "Everything written since {} will be lost. Type the endpoint of the control plane to go on ({endpoint}): ",
+                loss.since
+            ),
+            (endpoint, "say --yes-lose-data-since TIME with the time that the plan names"),
+        ),
+        Some(moment) if moment == loss.since => Ok(()),
+        Some(moment) => {
+            let message = format!(
+                "you agreed to lose what was written since {moment}, but the snapshot is of {}",
+                loss.since
+            );
+            Err(CliError::unchanged(Exit::Usage, message)
+                .hint(format!("--yes-lose-data-since {}", loss.since)))
         }
     }
 }

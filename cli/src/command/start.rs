@@ -1,11 +1,16 @@
 //! `kup start VERSION`: plan, ask the gates, ask the operator, then begin a run and drive it.
 
+use std::path::{Path, PathBuf};
+
 use kup_core::catalog::Catalog;
 use kup_core::decide::Mode;
 use kup_core::event::RunStarted;
 use kup_core::id::RunId;
+use kup_core::journal::Blobs;
+use kup_core::plan::Plan;
 use kup_steps::planner::{PlanProblem, UNTIL_CONTROL_PLANE};
 
+use super::options::program;
 use super::upgrade::{Outcome, Planned, Wish, prepare};
 use super::{VERSION, again, confirm};
 use crate::args::{Global, Start, Until};
@@ -34,7 +39,8 @@ pub(super) async fn run(global: &Global, args: &Start) -> Result<Exit, CliError>
         }
     };
     let until = args.until.map(|Until::ControlPlane| UNTIL_CONTROL_PLANE.to_owned());
-    let driving = Driving { until, take_over: args.take_over.clone() };
+    let etcdutl = args.upgrade.etcdutl.clone();
+    let driving = Driving { until, take_over: args.take_over.clone(), etcdutl };
     drive(&session, run, planned, driving).await
 }
 
@@ -45,6 +51,8 @@ pub(super) struct Driving {
     pub(super) until: Option<String>,
     /// A run of another machine whose nodes it takes over.
     pub(super) take_over: Option<String>,
+    /// The etcdutl that its plan lays ready.
+    pub(super) etcdutl: Option<PathBuf>,
 }
 
 /// Plans, shows, and asks; `None` when that was all that was wanted.
@@ -91,6 +99,29 @@ fn question(planned: &Planned) -> String {
     format!("Upgrade the cluster at {endpoint} from {from} to {to}{although}?")
 }
 
+/// Keeps the program that a plan lays ready among the run's blobs, before the run's first event. It must be the one that the plan was made with.
+async fn keep_etcdutl(
+    session: &Session,
+    run: &RunId,
+    (plan, file): (&Plan, Option<&Path>),
+) -> Result<(), CliError> {
+    let mut named = plan.steps().filter(|(_, step)| step.activity == "etcdutl");
+    let wanted = named.find_map(|(_, step)| step.params.get("blob"));
+    let Some(wanted) = wanted else { return Ok(()) };
+    let refused = |message: &str| {
+        let hint = format!("give the file whose SHA-256 is {wanted} with --etcdutl");
+        CliError::unchanged(Exit::Usage, message).hint(hint)
+    };
+    let file = file.ok_or_else(|| refused("the plan lays an etcdutl ready, and none was given"))?;
+    let (id, bytes) = program(file)?;
+    if id.as_str() != wanted {
+        return Err(refused("this is not the etcdutl that the plan was made with"));
+    }
+    let kept = session.store.blobs(run).put(&bytes).await;
+    kept.map(|_| ())
+        .map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot keep the etcdutl").because(&e))
+}
+
 /// Begins a run and drives it until it rests.
 pub(super) async fn drive(
     session: &Session,
@@ -108,6 +139,7 @@ pub(super) async fn drive(
             CliError::unchanged(Exit::Locked, message).hint(format!("`kup show {}`", other.run))
         );
     }
+    keep_etcdutl(session, &run, (&plan, driving.etcdutl.as_deref())).await?;
     let started = RunStarted {
         kup_version: VERSION.to_owned(),
         operator: session.operator.clone(),

@@ -192,7 +192,9 @@ fn hops(facts: &Facts<'_>) -> Vec<HopPicture> {
     let releases = releases(plan);
     let from = plan.from.parse().unwrap_or(inventory.version);
     let mut before = plan.from.clone();
-    let ways_back = outlook(inventory, from, &releases);
+    let has = |activity: &str| plan.steps().any(|(_, step)| step.activity == activity);
+    let can_restore = has("etcdutl") && has("etcd-snapshot");
+    let ways_back = outlook(inventory, from, (&releases, can_restore));
     let forecasts = forecasts(facts);
     let mut hops = Vec::new();
     for ((to, way_back), number) in releases.iter().zip(&ways_back).zip(1..) {
@@ -223,6 +225,13 @@ impl WayBack {
                 class: "R1",
                 why: format!(
                     "files, ConfigMaps and packages go back to {to} over the same etcd data; no write to the cluster is undone"
+                ),
+            },
+            Outlook::Restore { to, why } => Self {
+                class: "R3",
+                why: format!(
+                    "{why}: back to {to} only with the restored snapshot of etcd, without everything that was written since (`kup rollback --restore-etcd`), \
+                     and no API server answers meanwhile"
                 ),
             },
             Outlook::None { why } => Self { class: "none", why: why.clone() },

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use kup_core::plan::{Plan, Stage, Wave};
-use kup_steps::rollback::{Present, Way};
+use kup_steps::rollback::{Present, Way, Written};
 use serde::Serialize;
 
 /// What an operator is shown of a way back.
@@ -17,7 +17,20 @@ pub(crate) struct Shown<'a> {
     without_api: Option<&'a str>,
     /// What somebody else has changed since the run left it.
     changed: &'a [String],
+    /// What is lost.
+    loss: Option<Lost<'a>>,
     plan: &'a Plan,
+}
+
+/// What is lost where a snapshot of etcd is restored.
+#[derive(Debug, Serialize)]
+struct Lost<'a> {
+    /// Everything written since this moment.
+    since: &'a str,
+    /// What was written since, as far as etcd says.
+    written: Option<&'a Written>,
+    /// Why etcd says nothing.
+    unknown: Option<&'a str>,
 }
 
 impl<'a> Shown<'a> {
@@ -28,6 +41,11 @@ impl<'a> Shown<'a> {
             until: way.until.as_deref(),
             without_api: present.silent.as_deref(),
             changed: &present.changed,
+            loss: way.loss.as_ref().map(|loss| Lost {
+                since: &loss.since,
+                written: present.written.as_ref(),
+                unknown: present.etcd_silent.as_deref(),
+            }),
             plan: &way.plan,
         }
     }
@@ -41,6 +59,9 @@ pub(crate) fn way_table(shown: &Shown<'_>, endpoint: &str) -> String {
         writeln!(text, "{words}").ok();
     };
     line(format!("{}: {}", shown.class, shown.cost));
+    if let Some(loss) = &shown.loss {
+        line(lost(loss));
+    }
     if let Some(wave) = shown.until {
         line(format!(
             "Rests after {wave}; what stands below it stays as it is until `kup rollback` is said again."
@@ -58,6 +79,30 @@ pub(crate) fn way_table(shown: &Shown<'_>, endpoint: &str) -> String {
         ));
     }
     text
+}
+
+/// What changes by itself, again and again: to lose it costs nothing.
+const BY_ITSELF: [&str; 4] = ["events", "leases", "endpoints", "endpointslices"];
+
+fn lost(loss: &Lost<'_>) -> String {
+    let since = loss.since;
+    let Some(written) = loss.written else {
+        let why = loss.unknown.unwrap_or("nobody asked");
+        return format!(
+            "Objects written after {since} are lost. How many is not known: etcd does not answer ({why}), so that no second snapshot is taken either; its data stay aside on each member."
+        );
+    };
+    let (by_itself, others): (Vec<_>, Vec<_>) =
+        written.objects.iter().partition(|(name, _)| BY_ITSELF.contains(&name.as_str()));
+    let sum = |counted: &[(&String, &u64)]| counted.iter().map(|(_, n)| **n).sum::<u64>();
+    let each: Vec<String> = others.iter().map(|(name, n)| format!("{n} {name}")).collect();
+    let each = if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) };
+    format!(
+        "Objects written after {since} are lost: {} objects made or changed since{each}, and {} that change by themselves (events, leases, endpoints); {} writes in all, deletions among them, which are undone too.",
+        sum(&others),
+        sum(&by_itself),
+        written.writes
+    )
 }
 
 /// Returns the plan as a tree.

@@ -1,5 +1,6 @@
 //! etcd over gRPC, through a machine that can reach it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,11 +15,13 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Streaming};
 
 use super::credentials::Access;
+use super::keys::{Count, KEYS_AT_ONCE};
 use super::rpc::cluster_client::ClusterClient;
+use super::rpc::kv_client::KvClient;
 use super::rpc::maintenance_client::MaintenanceClient;
 use super::rpc::{
-    HashKvRequest, MemberListRequest, ResponseHeader, SnapshotRequest, SnapshotResponse,
-    StatusRequest,
+    HashKvRequest, MemberListRequest, RangeRequest, ResponseHeader, SnapshotRequest,
+    SnapshotResponse, StatusRequest,
 };
 use super::{Etcd, EtcdApi, EtcdError, KvHash, Member, Members, Pieces, Status};
 use crate::host::{Address, Host, Stream};
@@ -189,6 +192,31 @@ impl EtcdApi for Reached<'_> {
             Ok(Err(status)) => Err(sorted(endpoint, status)),
             Err(late) => Err(silent(endpoint, late)),
         }
+    }
+
+    async fn changed_since(
+        &self,
+        endpoint: &str,
+        revision: i64,
+    ) -> Result<BTreeMap<String, u64>, EtcdError> {
+        let mut client = KvClient::new(self.channel(endpoint).await?);
+        let mut count = Count::after(revision);
+        let mut at = 0;
+        while let Some(key) = count.next_key() {
+            // An end of one zero byte means: all keys from there on.
+            let request = RangeRequest {
+                key,
+                range_end: vec![0],
+                limit: KEYS_AT_ONCE,
+                revision: at,
+                serializable: true,
+                keys_only: true,
+            };
+            let told = answer(endpoint, HASH_PATIENCE, client.range(request)).await?;
+            at = told.header.map_or(at, |header| header.revision);
+            count.page(told.kvs.into_iter().map(|it| (it.key, it.mod_revision)), told.more);
+        }
+        Ok(count.by_resource())
     }
 
     async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {

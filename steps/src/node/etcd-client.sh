@@ -1,4 +1,5 @@
-# etcd-client: how the API server of this control plane reaches etcd, with the files that it does it with. Changes nothing.
+# etcd-client: how the API server of this control plane reaches etcd, with the files that it does it with; where its manifest is missing and etcd's
+# is there, what kubeadm writes into it (kubeadm: phases/controlplane/manifests.go). Changes nothing.
 # PRINTS A KEY: what it prints is kept in memory only, and never in a journal, a backup or a log.
 # Prints one `key=value` a line:
 #   servers=<--etcd-servers of kube-apiserver.yaml>
@@ -13,7 +14,21 @@ api_server=/etc/kubernetes/manifests/kube-apiserver.yaml
 unknown() { printf 'unknown=%s\n' "$1"; exit 0; }
 flag() { sed -n "s/^ *- ['\"]\{0,1\}--$1=//p" "$api_server" 2>/dev/null | head -n 1 | tr -d "'\""; }
 
-[ -r "$api_server" ] || unknown "there is no $api_server that could be read"
+pki=/etc/kubernetes/pki
+if [ ! -e "$api_server" ] && [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
+    api_server="$pki, in place of the missing $api_server,"
+    flag() {
+        case $1 in
+            etcd-servers) echo https://127.0.0.1:2379 ;;
+            etcd-cafile) echo "$pki/etcd/ca.crt" ;;
+            etcd-certfile) echo "$pki/apiserver-etcd-client.crt" ;;
+            etcd-keyfile) echo "$pki/apiserver-etcd-client.key" ;;
+            *) ;;
+        esac
+    }
+else
+    [ -r "$api_server" ] || unknown "there is no $api_server that could be read"
+fi
 servers=$(flag etcd-servers)
 [ -n "$servers" ] || unknown "$api_server names no --etcd-servers"
 for name in cafile certfile keyfile; do

@@ -46,6 +46,7 @@ fn params(
         ("skip-addons", skipped.join(",")),
         ("ignore-preflight-errors", kubeadm.ignore_preflight_errors.join(",")),
         ("no-etcd-snapshot", yes(options.no_etcd_snapshot)),
+        ("etcdutl", yes(options.etcdutl.is_some())),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }

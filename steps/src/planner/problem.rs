@@ -23,6 +23,11 @@ pub enum PlanProblem {
         /// What shows it.
         seen: String,
     },
+    /// There is no etcd that kup could restore.
+    #[error(
+        "an etcdutl restores an etcd that runs beside the API servers, and this cluster's runs elsewhere: kup takes a snapshot of it and restores nothing there"
+    )]
+    NoStackedEtcd,
     /// It would be a step back.
     #[error(
         "{target} is older than the cluster's {current}: kup upgrades; to undo an upgrade use `kup rollback`"

@@ -139,6 +139,7 @@ fn deserved(case: &Case, problem: &PlanProblem) -> bool {
             matches!(case.trouble, Trouble::Interrupted { .. })
         }
         PlanProblem::Older { .. }
+        | PlanProblem::NoStackedEtcd
         | PlanProblem::OtherMajor { .. }
         | PlanProblem::EtcdTag { .. }
         | PlanProblem::NewerKubeadm { .. }

@@ -12,6 +12,13 @@ pub enum Outlook {
         /// The release that the run began with.
         to: Version,
     },
+    /// Only a restored snapshot of etcd leads back.
+    Restore {
+        /// The release that the run began with.
+        to: Version,
+        /// Why nothing else does.
+        why: String,
+    },
     /// Nothing goes back from here.
     None {
         /// Why not.
@@ -19,14 +26,22 @@ pub enum Outlook {
     },
 }
 
-/// Says of every hop whether `kup rollback` will be possible once the first control plane is done with it.
+/// Says of every hop, with or without an etcdutl that can restore its snapshot, whether `kup rollback` will be possible once the first control plane is done with it.
 #[must_use]
-pub fn outlook(inventory: &Inventory, from: Version, hops: &[Version]) -> Vec<Outlook> {
+pub fn outlook(
+    inventory: &Inventory,
+    from: Version,
+    (hops, can_restore): (&[Version], bool),
+) -> Vec<Outlook> {
     let before = etcd_now(inventory);
-    hops.iter().map(|hop| of_hop(*hop, from, before.as_deref())).collect()
+    hops.iter().map(|hop| of_hop(*hop, from, (before.as_deref(), can_restore))).collect()
 }
 
-fn of_hop(hop: Version, from: Version, etcd_before: Option<&str>) -> Outlook {
+fn of_hop(
+    hop: Version,
+    from: Version,
+    (etcd_before, can_restore): (Option<&str>, bool),
+) -> Outlook {
     if hop.minor > from.minor + 1 {
         let why = format!(
             "{hop} is more than one minor above {from}: Kubernetes does not go back that far"
@@ -38,14 +53,18 @@ fn of_hop(hop: Version, from: Version, etcd_before: Option<&str>) -> Outlook {
         return Outlook::Files { to: from };
     };
     // kubeadm never takes etcd to an older version.
-    match image_minor(&after) > image_minor(before) {
-        false => Outlook::Files { to: from },
-        true => Outlook::None {
+    if image_minor(&after) <= image_minor(before) {
+        return Outlook::Files { to: from };
+    }
+    let (old, new) = (tag_of(before).unwrap_or(before), tag_of(&after).unwrap_or(&after));
+    let why = format!(
+        "etcd goes from {old} to {new}, and an older one does not read what a newer one has written"
+    );
+    match can_restore {
+        true => Outlook::Restore { to: from, why },
+        false => Outlook::None {
             why: format!(
-                "etcd goes from {} to {}, and an older one does not read what a newer one has written: only a restored snapshot leads back (R3), \
-                 which this kup cannot do yet",
-                tag_of(before).unwrap_or(before),
-                tag_of(&after).unwrap_or(&after)
+                "{why}: only a restored snapshot leads back, and no etcdutl is laid ready for that (--etcdutl FILE)"
             ),
         },
     }
@@ -62,7 +81,7 @@ mod tests {
     use super::*;
 
     fn of(hop: &str, from: &str, etcd: Option<&str>) -> Outlook {
-        of_hop(hop.parse().unwrap(), from.parse().unwrap(), etcd)
+        of_hop(hop.parse().unwrap(), from.parse().unwrap(), (etcd, false))
     }
 
     #[test]
@@ -73,10 +92,15 @@ mod tests {
         assert_eq!(of("v1.36.2", "v1.35.6", None), files, "an external etcd stays as it is");
         let gone = |outlook: Outlook, reason: &str| match outlook {
             Outlook::None { why } => assert!(why.contains(reason), "{why}"),
-            Outlook::Files { .. } => panic!("there is no way back: {reason}"),
+            Outlook::Files { .. } | Outlook::Restore { .. } => {
+                panic!("there is no way back: {reason}")
+            }
         };
         let three_five = Some("registry.k8s.io/etcd:3.5.24-0");
         gone(of("v1.34.1", "v1.33.4", three_five), "etcd goes from 3.5.24-0 to 3.6");
+        let staged =
+            of_hop("v1.34.1".parse().unwrap(), "v1.33.4".parse().unwrap(), (three_five, true));
+        assert!(matches!(staged, Outlook::Restore { .. }), "{staged:?}");
         gone(of("v1.37.0", "v1.35.6", Some("registry.k8s.io/etcd:3.6.6-0")), "one minor");
     }
 }

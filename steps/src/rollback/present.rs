@@ -7,8 +7,11 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use kup_core::activity::ActivityError;
 use kup_core::event::ErrorClass;
 use kup_core::state::RunState;
+use serde::Serialize;
 
 use crate::cluster::{Cluster, ClusterError};
+use crate::etcd::snapshot::etcd_error;
+use crate::etcd::{Etcd, EtcdError};
 use crate::facts::{ControlPlaneState, KubeletState};
 use crate::host::{Host, HostError};
 use crate::world::{World, cluster_error, host_error};
@@ -27,11 +30,45 @@ pub struct Present {
     pub etcd: BTreeMap<String, String>,
     /// Why no API server answers; `None` where one does.
     pub silent: Option<String>,
+    /// What was written since a snapshot; `None` where nobody asked.
+    pub written: Option<Written>,
+    /// Why no member of etcd says its revision; `None` where one does, and where nobody asked.
+    pub etcd_silent: Option<String>,
     /// What is neither as it was before the run nor as the run left it, in an operator's words.
     pub changed: Vec<String>,
 }
 
+/// What was written to etcd since a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Written {
+    /// How many writes, deletions among them.
+    pub writes: i64,
+    /// How many objects were made or changed and are still there, by resource.
+    pub objects: BTreeMap<String, u64>,
+}
+
 impl Present {
+    /// Asks etcd what was written since a revision, through the first of these machines where it answers. That none does is part of the
+    /// present.
+    pub async fn ask_etcd<'a>(
+        &mut self,
+        revision: i64,
+        etcd: &dyn Etcd,
+        hosts: impl IntoIterator<Item = &'a Arc<dyn Host>>,
+    ) {
+        let mut why = "no control plane could be asked".to_owned();
+        for host in hosts {
+            match written_since(revision, etcd, host.as_ref()).await {
+                Ok(written) => {
+                    self.written = Some(written);
+                    return;
+                }
+                Err(error) => why = etcd_error(&error).to_record().to_string(),
+            }
+        }
+        self.etcd_silent = Some(why);
+    }
+
     /// Looks at everything that a rollback must know, as the owner of the machines.
     ///
     /// # Errors
@@ -100,6 +137,18 @@ impl Present {
         self.etcd.extend(look.etcd.map(|image| (look.node, image)));
         self.changed.extend(look.changed);
     }
+}
+
+async fn written_since(
+    revision: i64,
+    etcd: &dyn Etcd,
+    host: &dyn Host,
+) -> Result<Written, EtcdError> {
+    let api = etcd.reach(host).await?;
+    let endpoint = api.endpoints().first().cloned().unwrap_or_default();
+    let now = api.status(&endpoint).await?.revision;
+    let objects = api.changed_since(&endpoint, revision).await?;
+    Ok(Written { writes: now.saturating_sub(revision), objects })
 }
 
 /// What a rollback wants to know of a machine.

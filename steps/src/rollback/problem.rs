@@ -32,7 +32,7 @@ pub enum RollbackProblem {
     Unsettled(StepId),
     /// etcd itself was upgraded by a minor: an older one does not read what a newer one has written.
     #[error(
-        "etcd on {node} is at {to}, before the run it was at {from}: this rollback does not take etcd back a minor"
+        "etcd on {node} is at {to}, before the run it was at {from}, and an older etcd does not read what a newer one has written: only the snapshot of before leads back, without what was written since (`--restore-etcd`)"
     )]
     Etcd {
         /// The node.
@@ -41,6 +41,24 @@ pub enum RollbackProblem {
         from: String,
         /// The image after.
         to: String,
+    },
+    /// There is no snapshot to restore.
+    #[error(
+        "this run has kept no snapshot of etcd from before its first change, so there is none to restore"
+    )]
+    NoSnapshot,
+    /// etcd is not, or not only, on nodes of the run.
+    #[error(
+        "etcd's member {0} is no node of this run: kup restores etcd only where it runs beside the API servers; `kup backup restore` hands out the snapshot"
+    )]
+    ForeignMember(String),
+    /// Nothing can restore the snapshot.
+    #[error(
+        "no etcdutl of {minor} was staged on the control planes when the run began (`kup start --etcdutl FILE`), so nothing can restore the snapshot there; `kup backup restore` hands it out, and says what to do by hand"
+    )]
+    NoEtcdutl {
+        /// The minor of etcd.
+        minor: String,
     },
     /// A kubelet would be newer than the API server.
     #[error(

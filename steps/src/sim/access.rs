@@ -12,7 +12,7 @@ use super::agenda::{Agenda, Chore};
 use super::api::Api;
 use super::folder::{Folder, Loaded};
 use super::machine::{AttemptState, Machine};
-use super::{kubelet, pods};
+use super::{kubelet, pods, restore};
 
 /// The most that is kept of an attempt's output.
 const MAX_OUTPUT: usize = 64 << 10;
@@ -199,6 +199,7 @@ fn reflect(
         if let Some(node) = api.nodes.get_mut(&machine.name) {
             node.status = status;
         }
+        restore::adopt(api, machine);
         agenda.add(now, 0, Chore::Schedule);
     }
 }

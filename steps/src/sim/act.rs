@@ -10,7 +10,7 @@ use super::agenda::Agenda;
 use super::api::Api;
 use super::folder::Loaded;
 use super::machine::Machine;
-use super::{dpkg, files, kubeadm, kubelet, prefetch, staticpods};
+use super::{dpkg, files, kubeadm, kubelet, prefetch, restore, staticpods};
 
 /// One thing that a script does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub(super) enum Act {
     File(files::FileAct),
     Kubeadm(kubeadm::KubeadmAct),
     StaticPod(staticpods::StaticPodAct),
+    Restore(restore::RestoreAct),
     /// Ends the script with a status.
     Exit(i32),
 }
@@ -67,6 +68,7 @@ impl Act {
             Self::File(act) => act.milliseconds(),
             Self::Kubeadm(act) => act.milliseconds(),
             Self::StaticPod(act) => act.milliseconds(),
+            Self::Restore(act) => act.milliseconds(),
             Self::Exit(_) => 10,
         }
     }
@@ -80,6 +82,7 @@ impl Act {
             Self::File(act) => act.perform(machine, reach),
             Self::Kubeadm(act) => act.perform(machine, reach),
             Self::StaticPod(act) => act.perform(machine, reach),
+            Self::Restore(act) => act.perform(machine, reach),
             Self::Exit(status) => Then::Exit(*status),
         }
     }

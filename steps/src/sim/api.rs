@@ -25,6 +25,9 @@ pub(super) struct Api {
     pub(super) config_maps: BTreeMap<String, SimConfigMap>,
     pub(super) daemon_sets: BTreeMap<String, String>,
     pub(super) budgets: Vec<Budget>,
+    /// Which restored data these objects are from; empty where nothing was restored.
+    #[serde(default)]
+    pub(super) etcd_data: String,
     /// What is other than the rest of this says.
     #[serde(default)]
     pub(super) troubles: Troubles,
@@ -57,6 +60,9 @@ pub(super) struct Mirror {
     pub(super) image: String,
     pub(super) hash: String,
     pub(super) up: bool,
+    /// Which data it has, if it is a member of etcd; empty for those of the cluster.
+    #[serde(default)]
+    pub(super) data: String,
 }
 
 /// A pod object. `controller` is kind and name.
@@ -138,7 +144,17 @@ impl Api {
 
     /// Returns whether more than half of the control planes have an etcd that serves.
     pub(super) fn has_quorum(&self) -> bool {
-        self.up("etcd").count() * 2 > self.control_planes().count()
+        self.quorum_data().is_some()
+    }
+
+    /// Returns which data more than half of the control planes have in an etcd that serves: members of other data are another cluster.
+    pub(super) fn quorum_data(&self) -> Option<&str> {
+        let data = || {
+            let mirrors = self.up("etcd").filter_map(|(_, node)| node.status.mirrors.get("etcd"));
+            mirrors.map(|mirror| mirror.data.as_str())
+        };
+        let n = self.control_planes().count();
+        data().find(|wanted| data().filter(|it| it == wanted).count() * 2 > n)
     }
 
     fn up<'a>(&'a self, component: &'a str) -> impl Iterator<Item = (&'a String, &'a SimNode)> {

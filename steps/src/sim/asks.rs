@@ -10,7 +10,9 @@ use super::machine::{
     manifest_path,
 };
 use super::told::{Lines, yes_no};
-use super::{difference, etcd, machine_survey, policy, prefetch, release, tidy, told, troubles};
+use super::{
+    difference, etcd, machine_survey, policy, prefetch, release, restore, tidy, told, troubles,
+};
 use crate::host::Reply;
 use crate::script::{self, Script};
 use crate::version::{Version, tag_of};
@@ -42,6 +44,8 @@ pub(super) fn answer(
         prefetch::prefetched(machine, &script.args)
     } else if name == script::CONTROL_PLANE.0 {
         control_plane(machine)
+    } else if name == script::RESTORE_STATE.0 {
+        restore::state(machine, &script.args)
     } else if name == script::KUBELET.0 {
         kubelet(machine)
     } else if name == script::KUBEADM_TMP.0 {

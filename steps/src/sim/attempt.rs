@@ -10,7 +10,7 @@ use super::access::Access;
 use super::act::Act;
 use super::agenda::Chore;
 use super::machine::{Attempt, AttemptState, Machine, OwnerRecord};
-use super::{dpkg, files, kubeadm, kubelet, prefetch, swap};
+use super::{dpkg, files, kubeadm, kubelet, prefetch, restore, swap};
 use crate::host::{AttemptStatus, Order, Owner};
 use crate::script::{self, Script};
 
@@ -113,6 +113,16 @@ fn acts(script: &Script) -> Option<Vec<Act>> {
         Some(files::restore_files(args))
     } else if name == script::SWAP_BACK.0 {
         Some(swap::acts(args))
+    } else if name == script::KUBELET_STOP.0 {
+        Some(kubelet::only_stop())
+    } else if name == script::RESTORE_PREPARE.0 {
+        Some(restore::prepare(args))
+    } else if name == script::RESTORE_STOP.0 {
+        Some(restore::stop(args))
+    } else if name == script::RESTORE_SWAP.0 {
+        Some(restore::swap(args))
+    } else if name == script::RESTORE_START.0 {
+        Some(restore::start(args))
     } else if name == script::PUT_BACK.0 {
         Some(files::put_back_copies(args))
     } else {

@@ -155,6 +155,7 @@ fn api(spec: &SimSpec, agenda: &mut Agenda, ca: &str, machines: &[Machine]) -> A
         config_maps: BTreeMap::new(),
         daemon_sets: BTreeMap::new(),
         budgets: Vec::new(),
+        etcd_data: String::new(),
         troubles: Troubles::default(),
     };
     for machine in machines {

@@ -68,7 +68,8 @@ pub(super) fn told(survey: &Result<EtcdSurvey, String>, endpoints: &[String]) ->
 /// Returns how a machine's API server reaches etcd. Its key is none.
 pub(super) fn client(machine: &Machine) -> String {
     let mut lines = Lines::default();
-    if machine.has_api_server_manifest() {
+    // While a restore keeps the API server's manifest aside, kubeadm's own files tell.
+    if machine.has_api_server_manifest() || machine.text(&manifest_path("etcd")).is_some() {
         lines.add("servers", OWN);
         ["ca", "certificate", "key"].iter().for_each(|name| lines.add(name, ""));
     } else {

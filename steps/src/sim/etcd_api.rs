@@ -1,7 +1,7 @@
 //! The port to etcd, for a simulated cluster. A snapshot is an image of all objects, so that what was restored can be compared with what was
 //! there; it stands on the machine that it comes from and on the way there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -149,6 +149,20 @@ impl EtcdApi for Reached {
             let hash = digest.get(..8).and_then(|it| u32::from_str_radix(it, 16).ok());
             let hash = hash.unwrap_or_default().wrapping_add(u32::from(is_corrupt));
             Ok(KvHash { hash, compacted: COMPACTED })
+        })
+    }
+
+    /// Only ConfigMaps know here when they were changed.
+    async fn changed_since(
+        &self,
+        endpoint: &str,
+        revision: i64,
+    ) -> Result<BTreeMap<String, u64>, EtcdError> {
+        self.ask(endpoint, |world, _| {
+            let is_later = |version: u64| COMPACTED.saturating_add_unsigned(version) > revision;
+            let later = world.api.config_maps.values().filter(|map| is_later(map.version)).count();
+            let later = u64::try_from(later).unwrap_or(u64::MAX);
+            Ok([("configmaps".to_owned(), later)].into_iter().filter(|it| it.1 > 0).collect())
         })
     }
 

@@ -9,7 +9,7 @@ use kup_core::id::RunId;
 
 use super::access::Access;
 use super::leftovers::{self, BACKUPS};
-use super::{Shared, SimError, asks, attempt, files, tidy};
+use super::{Shared, SimError, asks, attempt, files, restore, tidy};
 use crate::host::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
 use crate::script::{self, Script};
 
@@ -85,6 +85,9 @@ impl Host for SimHost {
             }
             if script.name == script::KEPT.0 {
                 return Ok(asks::said(leftovers::hashes(&world.dir, &self.node, &script.args)));
+            }
+            if script.name == script::ETCDUTL.0 {
+                return Ok(asks::said(restore::etcdutl(&world.dir, &self.node, &script.args)));
             }
             world
                 .look(&self.node, |machine, api| asks::answer(machine, api, now, script))?

@@ -27,6 +27,11 @@ pub(super) fn restart() -> Vec<Act> {
     [KubeletAct::ReloadUnits, KubeletAct::Stop, KubeletAct::Start].map(Act::Kubelet).into()
 }
 
+/// Returns what the script `kubelet-stop` does.
+pub(super) fn only_stop() -> Vec<Act> {
+    vec![Act::Kubelet(KubeletAct::Stop)]
+}
+
 impl KubeletAct {
     pub(super) fn milliseconds(&self) -> u64 {
         match self {

@@ -10,6 +10,7 @@ use super::agenda::sha256;
 use super::api::{COMPONENTS, Mirror, Status};
 use super::prefetch::Brought;
 use super::release;
+use super::restore;
 use crate::version::Version;
 
 /// Where the kubelet looks for static pods.
@@ -186,7 +187,8 @@ impl Machine {
     /// Returns whether a component serves: it runs, and it could read its key pairs at its start or can now.
     pub(super) fn is_up(&self, component: &str) -> bool {
         let sound = |container: &Container| container.sound || self.can_read_pairs(component);
-        self.powered && self.containers.get(component).is_some_and(sound)
+        let has_data = component != "etcd" || restore::token(self).is_some();
+        self.powered && has_data && self.containers.get(component).is_some_and(sound)
     }
 
     /// Returns whether all key pairs of a component match.
@@ -199,7 +201,8 @@ impl Machine {
         let mirror = |(name, container): (&String, &Container)| {
             let up = self.is_up(name);
             let (image, hash) = (container.image.clone(), container.hash.clone());
-            (name.clone(), Mirror { image, hash, up })
+            let data = restore::token(self).filter(|_| name == "etcd").unwrap_or_default();
+            (name.clone(), Mirror { image, hash, up, data })
         };
         Status {
             ready: self.powered && self.kubelet.ready,

@@ -76,6 +76,14 @@ impl EtcdApi for Town {
         Ok(if hashes.len() > 1 { hashes.pop().unwrap() } else { last })
     }
 
+    async fn changed_since(
+        &self,
+        endpoint: &str,
+        _: i64,
+    ) -> Result<BTreeMap<String, u64>, EtcdError> {
+        Err(silent(endpoint))
+    }
+
     async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {
         Err(silent(endpoint))
     }

@@ -1,5 +1,6 @@
 //! etcd as a process reaches it, with a moment before each question.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -66,6 +67,15 @@ impl EtcdApi for WatchedApi<'_> {
     async fn hash(&self, endpoint: &str, revision: i64) -> Result<KvHash, EtcdError> {
         self.way.pass().await?;
         self.inner.hash(endpoint, revision).await
+    }
+
+    async fn changed_since(
+        &self,
+        endpoint: &str,
+        revision: i64,
+    ) -> Result<BTreeMap<String, u64>, EtcdError> {
+        self.way.pass().await?;
+        self.inner.changed_since(endpoint, revision).await
     }
 
     async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {
