@@ -61,6 +61,8 @@ pub struct Options {
     pub drain: Drain,
     /// Whether no snapshot of etcd is taken: then nothing leads back once etcd itself has changed.
     pub no_etcd_snapshot: bool,
+    /// Whether what is secret in backups stays on its node: then no snapshot of etcd is taken either.
+    pub backups_stay_on_nodes: bool,
 }
 
 /// Through which releases workers go.

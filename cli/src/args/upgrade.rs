@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::ReachArgs;
+use super::{GuardArgs, ReachArgs};
 
 /// What an upgrade shall be like.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +36,8 @@ pub(crate) struct Upgrade {
     /// Take no snapshot of etcd before each hop: then nothing leads back once etcd itself has changed
     #[arg(long)]
     pub(crate) no_etcd_snapshot: bool,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
     #[command(flatten)]
     pub(crate) kubeadm: KubeadmArgs,
     #[command(flatten)]
@@ -140,8 +142,9 @@ pub(crate) struct Start {
     pub(crate) take_over: Option<String>,
 }
 
-/// What stands in a saved plan cannot be said again beside it. The kubeconfig is not among them: the environment may name one.
-const OF_THE_PLAN: [&str; 28] = [
+/// What stands in a saved plan cannot be said again beside it. The kubeconfig and the backups' recipients are not among them: the environment may
+/// name them.
+const OF_THE_PLAN: [&str; 29] = [
     "version",
     "context",
     "cluster",
@@ -166,6 +169,7 @@ const OF_THE_PLAN: [&str; 28] = [
     "manual_done",
     "app_backups",
     "no_etcd_snapshot",
+    "backups_stay_on_nodes",
     "delete_emptydir_data",
     "drain_force",
     "drain_grace_period",

@@ -33,6 +33,7 @@ pub(super) fn options(
             timeout: args.drain.drain_timeout,
         },
         no_etcd_snapshot: args.no_etcd_snapshot,
+        backups_stay_on_nodes: args.guard.backups_stay_on_nodes,
     })
 }
 

@@ -54,7 +54,7 @@ impl Lines {
     }
 
     /// Returns the value of a key.
-    pub(super) fn get(&self, key: &str) -> Result<&str, HostError> {
+    pub(crate) fn get(&self, key: &str) -> Result<&str, HostError> {
         let pair = self.pairs.iter().find(|(name, _)| name == key);
         let value = pair.map(|(_, value)| value.as_str());
         value.ok_or_else(|| self.wrong(format!("there is no `{key}`")))

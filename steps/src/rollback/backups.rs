@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kup_core::id::BlobId;
-use kup_core::journal::Blobs;
+use kup_core::journal::{BlobError, Blobs};
 use kup_core::plan::{Plan, StepSpec};
 use kup_core::state::RunState;
 
@@ -20,6 +20,15 @@ struct Need {
     copy: Option<(String, String)>,
 }
 
+/// A backup that cannot be used, with a reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsound {
+    /// Which step needs it, and what is wrong with it.
+    pub why: String,
+    /// Whether it is only encrypted, as it was written, and there is no key for it.
+    pub is_locked: bool,
+}
+
 /// Returns what is wrong with the backups that a plan of a rollback rests on; each is whole where the node has its bytes, or this machine has.
 ///
 /// # Errors
@@ -28,7 +37,7 @@ pub async fn unsound(
     (plan, state): (&Plan, &RunState),
     blobs: &dyn Blobs,
     hosts: &BTreeMap<String, Arc<dyn Host>>,
-) -> Result<Vec<String>, HostError> {
+) -> Result<Vec<Unsound>, HostError> {
     let mut unsound = Vec::new();
     for (stage, step) in plan.steps() {
         let Some(need) = need(&stage.target, step, state) else { continue };
@@ -36,7 +45,8 @@ pub async fn unsound(
             && let Err(error) = blobs.get(&need.blob).await
         {
             let place = need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
-            unsound.push(format!("{}: {error}{}", need.step, place.unwrap_or_default()));
+            let why = format!("{}: {error}{}", need.step, place.unwrap_or_default());
+            unsound.push(Unsound { why, is_locked: matches!(error, BlobError::Locked { .. }) });
         }
     }
     Ok(unsound)

@@ -61,6 +61,7 @@ mod tests {
             kubeadm: KubeadmOptions::default(),
             drain: Drain { force: true, timeout: Duration::from_secs(60), ..Drain::default() },
             no_etcd_snapshot: false,
+            backups_stay_on_nodes: false,
         };
         let plan = plan(&inventory, &options).unwrap();
         let draining = Draining::of_plan(&plan, &inventory);
