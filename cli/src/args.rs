@@ -2,6 +2,7 @@
 
 mod backup;
 mod doctor;
+mod guard;
 mod moving;
 mod reach;
 mod upgrade;
@@ -10,8 +11,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use backup::{Backup, OfRun, Prune, Restore, Verify};
+pub(crate) use backup::{Backup, Create, OfRun, Prune, Restore, Verify};
 pub(crate) use doctor::Doctor;
+pub(crate) use guard::{GuardArgs, IdentityArgs};
 pub(crate) use moving::{Export, Import};
 pub(crate) use reach::{ReachArgs, SshAddress};
 pub(crate) use upgrade::{KubeadmArgs, Plan, SkipAddon, Start, Until, Upgrade};
@@ -117,6 +119,8 @@ pub(crate) struct Resume {
     /// Why; kept in the history
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
@@ -164,6 +168,8 @@ pub(crate) struct Rollback {
     /// Write over what somebody else has changed since the run left it
     #[arg(long)]
     pub(crate) overwrite_changes: bool,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// Why; kept in the history
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,

@@ -2,6 +2,7 @@
 
 use kup_core::clock::Timestamp;
 use kup_core::event::{Backup, Entry, Event, StepPrepared};
+use kup_core::guard::Guard;
 use kup_core::id::{BlobId, RunId, StepId};
 use kup_core::state::RunState;
 use kup_steps::activity::PRE_IMAGE;
@@ -41,6 +42,8 @@ pub(crate) struct Kept {
     /// The release that the run came from, and the one that it goes to.
     pub(crate) from: String,
     pub(crate) to: String,
+    /// In which form its bytes are here.
+    pub(crate) form: Form,
     /// The copy on the node, which a rollback uses where the node is.
     pub(crate) on_node: Option<String>,
     /// Where the cluster's API server is reached.
@@ -48,6 +51,31 @@ pub(crate) struct Kept {
     /// The UID of the cluster.
     #[serde(skip)]
     pub(crate) cluster: String,
+}
+
+/// In which form the bytes of a backup are on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Form {
+    /// As they are.
+    Plain,
+    /// Encrypted.
+    Encrypted,
+    /// Not at all: they are on their node only.
+    OnNode,
+}
+
+impl Form {
+    fn of(backup: &Backup, prepared: &StepPrepared, guard: &Guard) -> Self {
+        if prepared.is_only_on_node(&backup.blob) {
+            return Self::OnNode;
+        }
+        let is_secret = is_of_files(backup) || Kind::of(backup) == Kind::EtcdSnapshot;
+        match guard {
+            Guard::Encrypted { .. } if is_secret => Self::Encrypted,
+            Guard::Plain | Guard::Encrypted { .. } | Guard::OnNodes => Self::Plain,
+        }
+    }
 }
 
 impl Kept {
@@ -126,6 +154,7 @@ fn of_step<'a>(
         kind: Kind::of(backup),
         etcd: OfEtcd::of(prepared, backup),
         size: backup.size,
+        form: Form::of(backup, prepared, &state.guard),
         taken: entry.time,
         from: plan.from.clone(),
         to: plan.to.clone(),

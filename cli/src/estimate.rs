@@ -157,6 +157,7 @@ fn durations(entries: &[Entry], kind: &str) -> Vec<(String, Duration)> {
             | Event::RunFinished(_)
             | Event::RunCommitted(_)
             | Event::BackupsFreed(_)
+            | Event::BackupsGuarded(_)
             | Event::Opaque(_) => {}
         }
     }

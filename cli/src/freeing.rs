@@ -34,7 +34,7 @@ pub(crate) async fn free_here(
         return Err(CliError::unchanged(Exit::Usage, message));
     }
     let blobs: Vec<BlobId> = backup_blobs(&history.entries).into_iter().map(|it| it.0).collect();
-    session.store.blobs(run).remove(&blobs, &journal).map_err(|e| {
+    session.blobs(run).remove(&blobs, &journal).map_err(|e| {
         CliError::new(Exit::Unexpected, "cannot remove all backups")
             .because(&e)
             .state("the journal says that they are freed; some may be gone")

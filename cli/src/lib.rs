@@ -12,6 +12,7 @@ mod connect;
 mod error;
 mod estimate;
 mod freeing;
+mod guarding;
 mod known;
 mod live;
 mod output;

@@ -156,6 +156,7 @@ fn is_worth_a_line(event: &Event, live: bool) -> bool {
         | Event::RunFinished(_)
         | Event::RunCommitted(_)
         | Event::BackupsFreed(_)
+        | Event::BackupsGuarded(_)
         | Event::Opaque(_) => true,
     }
 }

@@ -11,6 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use kup_core::event::Reach;
+use kup_core::guard::Guard;
 use kup_core::plan::Plan;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +42,9 @@ pub(crate) struct Saved {
     pub(crate) reach: Reach,
     /// The codes of gates that are ignored.
     pub(crate) ignore: Vec<String>,
+    /// How secret backups are kept.
+    #[serde(default)]
+    pub(crate) guard: Guard,
     pub(crate) facts: Facts,
     pub(crate) plan: Plan,
 }
@@ -51,6 +55,7 @@ pub(crate) struct Saving<'a> {
     pub(crate) words: Vec<String>,
     pub(crate) reach: &'a Reach,
     pub(crate) ignore: Vec<String>,
+    pub(crate) guard: &'a Guard,
     pub(crate) facts: Facts,
     pub(crate) plan: &'a Plan,
 }
@@ -58,10 +63,10 @@ pub(crate) struct Saving<'a> {
 impl Saved {
     /// Puts a plan together with what it rests on.
     pub(crate) fn new(saving: Saving<'_>) -> Self {
-        let Saving { made, words, reach, ignore, facts, plan } = saving;
-        let (reach, plan) = (reach.clone(), plan.clone());
+        let Saving { made, words, reach, ignore, guard, facts, plan } = saving;
+        let (reach, guard, plan) = (reach.clone(), guard.clone(), plan.clone());
         let (kind, kup) = (KIND.to_owned(), crate::command::VERSION.to_owned());
-        Self { kind, format: FORMAT, kup, made, words, reach, ignore, facts, plan }
+        Self { kind, format: FORMAT, kup, made, words, reach, ignore, guard, facts, plan }
     }
 
     /// Returns the command that makes such a plan anew.

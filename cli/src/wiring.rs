@@ -15,12 +15,13 @@ use kup_steps::host::Owner;
 use kup_steps::inventory::Asking;
 use kup_steps::planner::takes_backups;
 use kup_steps::world::{Expected, IsOver, Ports, World};
-use kup_store::{FileJournal, Index, Store};
+use kup_store::{FileBlobs, FileJournal, Identities, Index, Store};
 use tokio::sync::watch;
 
-use crate::args::Global;
+use crate::args::{Global, IdentityArgs};
 use crate::connect::{Connected, Hosts};
 use crate::error::{CliError, Exit};
+use crate::guarding;
 use crate::live;
 use crate::output::tell;
 use crate::signals::Signals;
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) operator: String,
+    /// What opens encrypted backups; nothing unless a command was given it.
+    identities: Identities,
 }
 
 impl Session {
@@ -39,7 +42,19 @@ impl Session {
     pub(crate) fn open(global: &Global) -> Result<Self, CliError> {
         let state_dir = state_dir(global)?;
         let store = Store::open(&state_dir)?;
-        Ok(Self { state_dir, store, clock: Arc::new(SystemClock), operator: operator() })
+        let (clock, identities) = (Arc::new(SystemClock), Identities::default());
+        Ok(Self { state_dir, store, clock, operator: operator(), identities })
+    }
+
+    /// The same, with what opens encrypted backups.
+    pub(crate) fn open_with(global: &Global, args: &IdentityArgs) -> Result<Self, CliError> {
+        let identities = guarding::identities(args)?;
+        Ok(Self { identities, ..Self::open(global)? })
+    }
+
+    /// Returns the blobs of a run, to be read.
+    pub(crate) fn blobs(&self, run: &RunId) -> FileBlobs {
+        self.store.blobs(run).opened_with(self.identities.clone())
     }
 
     /// Returns the folder of a run's simulated cluster.
@@ -165,7 +180,7 @@ impl Driver {
         let screen = Arc::new(live::Screen::new(&state));
         let parts = Parts {
             catalog,
-            blobs: Arc::new(session.store.blobs(&run)),
+            blobs: Arc::new(guarding::guarded(session.blobs(&run), &state.guard)?),
             clock: Arc::clone(&session.clock),
             progress: Arc::clone(&screen) as Arc<dyn kup_core::progress::Progress>,
         };
@@ -252,9 +267,9 @@ pub(crate) fn begin(
     session: &Session,
     run: &RunId,
     started: RunStarted,
-    gates: Vec<Event>,
+    decided: Vec<Event>,
 ) -> Result<(FileJournal, RunState), CliError> {
-    let first = std::iter::once(Event::RunStarted(Box::new(started))).chain(gates);
+    let first = std::iter::once(Event::RunStarted(Box::new(started))).chain(decided);
     let entries = first.map(|event| session.entry(event)).collect();
     let (journal, written) = session.store.create(run, entries)?;
     let state = session.fold(run, &written)?;

@@ -60,6 +60,8 @@ pub enum Event {
     RunCommitted(RunCommitted),
     /// A run that went back or was abandoned needs its backups no more.
     BackupsFreed(BackupsFreed),
+    /// How the secret ones among the run's backups are kept was chosen at its start.
+    BackupsGuarded(BackupsGuarded),
     /// An event of a newer kup: kept and shown, and resuming refuses.
     Opaque(Opaque),
 }
@@ -106,6 +108,7 @@ impl Event {
             | Self::RunFinished(_)
             | Self::RunCommitted(_)
             | Self::BackupsFreed(_)
+            | Self::BackupsGuarded(_)
             | Self::Opaque(_) => None,
         }
     }
@@ -135,6 +138,7 @@ impl Event {
             Self::UndoPlanned(_) => 20,
             Self::RunCommitted(_) => 18,
             Self::BackupsFreed(_) => 21,
+            Self::BackupsGuarded(_) => 22,
             Self::Opaque(opaque) => opaque.type_id,
         }
     }

@@ -64,6 +64,17 @@ pub enum BlobError {
     /// Its bytes are not those that its name promises.
     #[error("blob {0} is damaged: its bytes have another SHA-256")]
     Damaged(BlobId),
+    /// It is encrypted, as it was written, and cannot be read.
+    #[error("blob {id} is encrypted: {why}")]
+    Locked {
+        /// The blob.
+        id: BlobId,
+        /// What is missing.
+        why: &'static str,
+    },
+    /// It is a secret, and secrets stay where they are.
+    #[error("secrets are not to leave their node, and a copy was to be kept in {0}")]
+    Refused(String),
     /// The storage failed.
     #[error("cannot access {place}")]
     Storage {
@@ -74,6 +85,15 @@ pub enum BlobError {
     },
 }
 
+/// What was proved by reading a blob again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// So many bytes are those of its name.
+    Read(u64),
+    /// So many bytes of its encrypted form are as they were written. What is in them was not read, for want of a key.
+    Sealed(u64),
+}
+
 /// Keeps bytes under their SHA-256. May hold secrets: files are readable by their owner only.
 #[async_trait]
 pub trait Blobs: Send + Sync {
@@ -82,6 +102,22 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// [`BlobError::Storage`]; nothing is left under the blob's name then.
     async fn put(&self, bytes: &[u8]) -> Result<BlobId, BlobError>;
+
+    /// As [`Blobs::put`], for bytes that hold secrets: they are kept as the run keeps its secrets, encrypted where that was asked for. The
+    /// name is that of the bytes themselves.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`], [`BlobError::Refused`].
+    async fn put_secret(&self, bytes: &[u8]) -> Result<BlobId, BlobError>;
+
+    /// As [`Blobs::begin`], for bytes that hold secrets.
+    ///
+    /// # Errors
+    /// [`BlobError::Storage`], [`BlobError::Refused`].
+    async fn begin_secret(&self) -> Result<Box<dyn BlobWriter>, BlobError>;
+
+    /// Whether secrets may come here at all; where not, they stay on their nodes.
+    fn takes_secrets(&self) -> bool;
 
     /// Returns the bytes of a blob, compared with its name.
     ///
@@ -101,16 +137,16 @@ pub trait Blobs: Send + Sync {
     /// See [`BlobError`]; damage is told with the last piece.
     async fn open(&self, id: &BlobId) -> Result<Box<dyn BlobReader>, BlobError>;
 
-    /// Reads a blob again, compares it with its name, and returns its length.
+    /// Reads a blob again and compares it with its name; one that is encrypted and for which there is no key, with what was written.
     ///
     /// # Errors
     /// See [`BlobError`].
-    async fn verify(&self, id: &BlobId) -> Result<u64, BlobError> {
+    async fn verify(&self, id: &BlobId) -> Result<Whole, BlobError> {
         let (mut reader, mut length) = (self.open(id).await?, 0);
         while let Some(piece) = reader.next().await? {
             length += piece.len() as u64;
         }
-        Ok(length)
+        Ok(Whole::Read(length))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod engine;
 pub mod event;
 pub mod gate;
+pub mod guard;
 pub mod id;
 pub mod journal;
 mod perform;

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::event::{
     Entry, Event, GateIgnored, Opaque, Outcome, PauseReason, RunFinished, RunStarted, Verdict,
 };
+use crate::guard::Guard;
 use crate::id::{Epoch, Seq, StepId};
 use crate::plan::{Plan, Stage};
 
@@ -69,6 +70,8 @@ pub struct RunState {
     pub steps: BTreeMap<StepId, StepRecord>,
     /// The last wave to run before pausing.
     pub until: Option<String>,
+    /// How the secret ones among its backups are kept.
+    pub guard: Guard,
     /// Who ended the time in which it could be rolled back.
     pub committed: Option<Afterword>,
     /// Who said that it needs its backups no more.
@@ -114,6 +117,7 @@ impl RunState {
             ignored: BTreeMap::new(),
             steps: BTreeMap::new(),
             until: started.until.clone(),
+            guard: Guard::Plain,
             committed: None,
             freed: None,
             head: entry.seq,
@@ -185,6 +189,7 @@ impl RunState {
             Event::RunFinished(finished) => self.finish(entry, finished)?,
             Event::RunCommitted(said) => self.commit(entry, said)?,
             Event::BackupsFreed(said) => self.free(entry, said)?,
+            Event::BackupsGuarded(chosen) => self.guard(entry, chosen)?,
             Event::Opaque(opaque) => self.opaque.push((entry.seq, *opaque)),
             Event::StepObserved(_)
             | Event::StepPrepared(_)

@@ -33,6 +33,17 @@ pub struct Reply {
     pub stderr: String,
 }
 
+/// What a node keeps of its own files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFiles {
+    /// The absolute path of the tar.
+    pub path: String,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
 /// Who may change a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -217,6 +228,17 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// See [`HostError`]; nothing is left under the name then.
     async fn keep(&self, run: &RunId, name: &str, bytes: &[u8]) -> Result<String, HostError>;
+
+    /// Keeps a tar of files and folders of the node itself, as [`Host::keep`] keeps bytes; none of them comes here. Missing ones are left out.
+    ///
+    /// # Errors
+    /// See [`HostError`]; nothing is left under the name then.
+    async fn keep_files(
+        &self,
+        run: &RunId,
+        name: &str,
+        paths: &[String],
+    ) -> Result<KeptFiles, HostError>;
 
     /// Runs a script that takes away what nothing needs any more, and returns its answer, whatever its exit status. It belongs to no run:
     /// what it leaves half done is rubbish, and it can be run again.

@@ -66,6 +66,8 @@ pub struct Options {
     pub no_etcd_snapshot: bool,
     /// The etcdutl that is laid ready to restore a snapshot, by its SHA-256; it must be among the run's blobs when the run begins.
     pub etcdutl: Option<BlobId>,
+    /// Whether what is secret in backups stays on its node: then no snapshot of etcd is taken either.
+    pub backups_stay_on_nodes: bool,
 }
 
 /// Through which releases workers go.

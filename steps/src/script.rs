@@ -57,8 +57,6 @@ scripts! {
     KEPT = "kept";
     /// Asks: what `kubeadm upgrade plan` says of a version. Args: version, further flags.
     UPGRADE_PLAN = "upgrade-plan";
-    /// Asks: the bytes of files and folders as a tar. Args: absolute paths; missing ones are left out.
-    READ_FILES = "read-files";
     /// Tidies: removes the copies of runs that need them no more. Args: runs. Prints `key=value` lines.
     FORGET = "forget";
     /// Changes: reloads systemd's units and restarts the kubelet.
@@ -67,6 +65,14 @@ scripts! {
     KUBELET_STOP = "kubelet-stop";
     /// Changes: puts files of a pre-image back, each in one rename. Args: pre-image, absolute paths...
     RESTORE_FILES = "restore-files";
+}
+
+// What copies files of a node.
+composed! {
+    /// Asks: the bytes of files and folders as a tar. Args: absolute paths; missing ones are left out.
+    READ_FILES = "read-files" of "as-tar" "read-files";
+    /// Keeps: the same tar, on the node. Args: run, name, absolute paths... Prints `key=value` lines.
+    KEEP_FILES = "keep-files" of "as-tar" "keep-files";
 }
 
 // What looks at control planes and calls kubeadm.

@@ -1,25 +1,30 @@
 //! Blobs of one run as files: `runs/<run>/blobs/<sha256>`. A name is only there with all its bytes; they may
-//! hold secrets, so that files and folder are their owner's only.
+//! hold secrets, so that files and folder are their owner's only. Where the run wants it, those that do are encrypted before they reach the
+//! disk, or are not taken at all.
 
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kup_core::guard::Guard;
 use kup_core::id::BlobId;
-use kup_core::journal::{BlobError, BlobReader, BlobWriter, Blobs};
+use kup_core::journal::{BlobError, BlobReader, BlobWriter, Blobs, Whole};
 
 use crate::disk::{Disk, DiskFile};
 use crate::durable;
 use crate::file_journal::FileJournal;
 use crate::hash;
+use crate::seal::{Identities, Recipients, UnusableKey};
 
+mod reading;
+pub(crate) mod sealed;
 mod stream;
 
+use reading::{FileReader, Opened};
 pub(crate) use stream::put_file;
-use stream::{FileReader, FileWriter, Opened, Unfinished};
+use stream::{FileWriter, Unfinished};
 
 /// How the names of unfinished files begin.
 pub(crate) const UNFINISHED: &str = ".unfinished-";
@@ -35,23 +40,64 @@ const UNFINISHED_LIMIT: u32 = 100;
 pub struct FileBlobs {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
+    secrets: Secrets,
+    identities: Identities,
+}
+
+/// What becomes of secrets.
+#[derive(Debug, Clone)]
+enum Secrets {
+    Plain,
+    Sealed(Recipients),
+    Refused,
 }
 
 impl FileBlobs {
     pub(crate) fn new(disk: Arc<dyn Disk>, folder: PathBuf) -> Self {
-        Self { disk, folder }
+        Self { disk, folder, secrets: Secrets::Plain, identities: Identities::default() }
     }
 
-    /// Returns where a blob lies, or would lie.
+    /// Keeps secrets as a run wants it.
+    ///
+    /// # Errors
+    /// When nothing can be encrypted to the recipients.
+    pub fn guarded(self, guard: &Guard) -> Result<Self, UnusableKey> {
+        let secrets = match guard {
+            Guard::Plain => Secrets::Plain,
+            Guard::Encrypted { recipients } => Secrets::Sealed(Recipients::parse(recipients)?),
+            Guard::OnNodes => Secrets::Refused,
+        };
+        Ok(Self { secrets, ..self })
+    }
+
+    /// Opens what is encrypted with these.
+    #[must_use]
+    pub fn opened_with(self, identities: Identities) -> Self {
+        Self { identities, ..self }
+    }
+
+    /// Returns where a blob lies, encrypted or not, or would lie.
     #[must_use]
     pub fn path(&self, id: &BlobId) -> PathBuf {
-        self.folder.join(id.as_str())
+        let path = self.folder.join(id.as_str());
+        match self.disk.exists(&path) {
+            Ok(false) => self.sealed(id).pop().unwrap_or(path),
+            Ok(true) | Err(_) => path,
+        }
     }
 
     /// Returns how many bytes a blob has on the disk; 0 where it is not there or cannot be looked at.
     #[must_use]
     pub fn length(&self, id: &BlobId) -> u64 {
-        self.disk.open_to_read(&self.path(id)).and_then(|file| file.length()).unwrap_or(0)
+        let length = |path: &Path| self.disk.open_to_read(path).and_then(|file| file.length());
+        let sealed = || self.sealed(id).iter().filter_map(|path| length(path).ok()).sum();
+        length(&self.folder.join(id.as_str())).unwrap_or_else(|_| sealed())
+    }
+
+    /// Returns its encrypted files, as far as they can be looked at.
+    fn sealed(&self, id: &BlobId) -> Vec<PathBuf> {
+        let names = sealed::names(self.disk.as_ref(), &self.folder, id).unwrap_or_default();
+        names.iter().map(|name| self.folder.join(name)).collect()
     }
 
     /// Removes blobs for good, and returns how many bytes of which were still there. `_held` is the run's journal, so that nobody
@@ -61,8 +107,9 @@ impl FileBlobs {
     /// [`BlobError::Storage`]; some may be gone then.
     pub fn remove(&self, ids: &[BlobId], _held: &FileJournal) -> Result<u64, BlobError> {
         let mut bytes = 0;
-        for id in ids {
-            let path = self.path(id);
+        let sealed = ids.iter().flat_map(|id| self.sealed(id));
+        let plain = ids.iter().map(|id| self.folder.join(id.as_str()));
+        for path in plain.chain(sealed) {
             let length = self.disk.open_to_read(&path).and_then(|file| file.length());
             match self.disk.remove_file(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(storage(&path)(e)),
@@ -100,19 +147,56 @@ impl Blobs for FileBlobs {
 
     async fn get(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {
         let (blobs, id) = (self.clone(), id.clone());
-        apart(&self.folder, move || get(&blobs, &id)).await
+        apart(&self.folder, move || reading::get(&blobs, &id)).await
+    }
+
+    async fn put_secret(&self, bytes: &[u8]) -> Result<BlobId, BlobError> {
+        if matches!(self.secrets, Secrets::Plain) {
+            return self.put(bytes).await;
+        }
+        let mut blob = self.begin_secret().await?;
+        blob.write(bytes).await?;
+        blob.finish().await
+    }
+
+    async fn begin_secret(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let recipients = match &self.secrets {
+            Secrets::Plain => None,
+            Secrets::Sealed(recipients) => Some(recipients.clone()),
+            Secrets::Refused => return Err(BlobError::Refused(self.folder.display().to_string())),
+        };
+        self.writer(recipients).await
+    }
+
+    fn takes_secrets(&self) -> bool {
+        !matches!(self.secrets, Secrets::Refused)
     }
 
     async fn begin(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
-        let blobs = self.clone();
-        let unfinished = apart(&self.folder, move || Unfinished::create(&blobs)).await?;
-        Ok(Box::new(FileWriter::new(unfinished)))
+        self.writer(None).await
     }
 
     async fn open(&self, id: &BlobId) -> Result<Box<dyn BlobReader>, BlobError> {
         let (blobs, id) = (self.clone(), id.clone());
         let opened = apart(&self.folder, move || Opened::open(&blobs, &id)).await?;
         Ok(Box::new(FileReader::new(opened)))
+    }
+
+    async fn verify(&self, id: &BlobId) -> Result<Whole, BlobError> {
+        let (blobs, id) = (self.clone(), id.clone());
+        apart(&self.folder, move || reading::verify(&blobs, &id)).await
+    }
+}
+
+impl FileBlobs {
+    async fn writer(
+        &self,
+        recipients: Option<Recipients>,
+    ) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let blobs = self.clone();
+        let create = move || Unfinished::create(&blobs, recipients.as_ref());
+        let unfinished = apart(&self.folder, create).await?;
+        Ok(Box::new(FileWriter::new(unfinished)))
     }
 }
 
@@ -127,7 +211,7 @@ async fn apart<T: Send + 'static>(
 }
 
 fn put(blobs: &FileBlobs, bytes: &[u8]) -> Result<BlobId, BlobError> {
-    let FileBlobs { disk, folder } = blobs;
+    let FileBlobs { disk, folder, .. } = blobs;
     let id = hash::blob_id(bytes).map_err(|e| storage(folder)(io::Error::other(e)))?;
     let path = folder.join(id.as_str());
     if bytes.len() as u64 > MAX_BLOB {
@@ -173,18 +257,6 @@ fn create_unfinished(disk: &dyn Disk, path: &Path) -> io::Result<(PathBuf, Box<d
 /// Tells whether a file has exactly these bytes; one that cannot be read has not.
 fn holds(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> bool {
     read(disk, path).is_ok_and(|found| found == bytes)
-}
-
-fn get(blobs: &FileBlobs, id: &BlobId) -> Result<Vec<u8>, BlobError> {
-    // An id out of a file is a path here, so that it is looked at again.
-    let id = BlobId::from_str(id.as_str()).map_err(|_| BlobError::Missing(id.clone()))?;
-    let path = blobs.folder.join(id.as_str());
-    match read(blobs.disk.as_ref(), &path) {
-        Ok(bytes) if hash::sha256_hex(&bytes) == id.as_str() => Ok(bytes),
-        Ok(_) => Err(BlobError::Damaged(id)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(BlobError::Missing(id)),
-        Err(e) => Err(storage(&path)(e)),
-    }
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {

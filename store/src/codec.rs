@@ -79,6 +79,7 @@ pub(crate) fn decode(kind: Kind, bytes: &[u8]) -> Result<Event, String> {
         (20, FIRST) => Event::UndoPlanned(from_bytes(bytes)?),
         (18, FIRST) => Event::RunCommitted(from_bytes(bytes)?),
         (21, FIRST) => Event::BackupsFreed(from_bytes(bytes)?),
+        (22, FIRST) => Event::BackupsGuarded(from_bytes(bytes)?),
         (type_id, type_version) => Event::Opaque(Opaque { type_id, type_version }),
     })
 }
@@ -106,6 +107,7 @@ fn encode_payload(event: &Event) -> Result<Vec<u8>, String> {
         Event::UndoPlanned(payload) => to_bytes(payload),
         Event::RunCommitted(payload) => to_bytes(payload),
         Event::BackupsFreed(payload) => to_bytes(payload),
+        Event::BackupsGuarded(payload) => to_bytes(payload),
         Event::Opaque(_) => Err("this kup does not know what is in it".into()),
     }
 }

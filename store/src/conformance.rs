@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use kup_core::clock::Timestamp;
 use kup_core::event::{Entry, Event, Opaque, RunResumed};
 use kup_core::id::{Epoch, InvalidId, RunId};
-use kup_core::journal::{AppendError, BlobError, Blobs, Journal, NewEntry};
+use kup_core::journal::{AppendError, BlobError, Blobs, Journal, NewEntry, Whole};
 use thiserror::Error;
 
 use crate::error::StoreError;
@@ -118,6 +118,7 @@ pub async fn check_blobs(blobs: &impl Blobs) -> Result<(), Broken> {
     same(rule, &blobs.put(&large).await.map_err(failed(rule))?, &id)?;
     holds(rule, blobs.get(&id).await.map_err(failed(rule))? == large, "other bytes")?;
     pieces_make_the_same_blob(blobs).await?;
+    secrets_have_the_same_name(blobs).await?;
     let rule = "a blob that was never put is missing";
     let unknown = "0".repeat(64).parse().map_err(failed(rule))?;
     match (blobs.get(&unknown).await, blobs.verify(&unknown).await) {
@@ -134,7 +135,7 @@ async fn pieces_make_the_same_blob(blobs: &impl Blobs) -> Result<(), Broken> {
         writer.write(piece).await.map_err(failed(rule))?;
     }
     let id = writer.finish().await.map_err(failed(rule))?;
-    same(rule, &blobs.verify(&id).await.map_err(failed(rule))?, &2_500_000)?;
+    same(rule, &blobs.verify(&id).await.map_err(failed(rule))?, &Whole::Read(2_500_000))?;
     holds(rule, blobs.get(&id).await.map_err(failed(rule))? == whole, "other bytes")?;
     same(rule, &blobs.put(&whole).await.map_err(failed(rule))?, &id)?;
     let mut reader = blobs.open(&id).await.map_err(failed(rule))?;
@@ -144,7 +145,21 @@ async fn pieces_make_the_same_blob(blobs: &impl Blobs) -> Result<(), Broken> {
     }
     holds(rule, read == whole, "other bytes come in pieces")?;
     let none = blobs.begin().await.map_err(failed(rule))?.finish().await.map_err(failed(rule))?;
-    same(rule, &blobs.verify(&none).await.map_err(failed(rule))?, &0)
+    same(rule, &blobs.verify(&none).await.map_err(failed(rule))?, &Whole::Read(0))
+}
+
+/// Of blobs that have what opens what they keep.
+async fn secrets_have_the_same_name(blobs: &impl Blobs) -> Result<(), Broken> {
+    let rule = "a secret comes back as it was put, under its own SHA-256";
+    holds(rule, blobs.takes_secrets(), "no secret is taken")?;
+    for secret in [&b""[..], b"a key", &[5; 300_000]] {
+        let id = blobs.put_secret(secret).await.map_err(failed(rule))?;
+        holds(rule, blobs.get(&id).await.map_err(failed(rule))? == secret, "other bytes")?;
+        let length = Whole::Read(secret.len() as u64);
+        same(rule, &blobs.verify(&id).await.map_err(failed(rule))?, &length)?;
+        same(rule, &blobs.put(secret).await.map_err(failed(rule))?, &id)?;
+    }
+    Ok(())
 }
 
 async fn entries_get_dense_places(place: &impl Place) -> Result<(), Broken> {

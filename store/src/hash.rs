@@ -1,6 +1,6 @@
 //! SHA-256, in the shapes in which the store needs it.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -24,7 +24,12 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Returns the SHA-256 of a file, which may be a large one, in hexadecimal, and its length.
 pub(crate) fn of_file(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = BufReader::with_capacity(PIECE, disk::open_to_read(path)?);
+    of(disk::open_to_read(path)?)
+}
+
+/// Returns the SHA-256 of all that can be read, in hexadecimal, and its length.
+pub(crate) fn of(bytes: impl Read) -> io::Result<(String, u64)> {
+    let mut file = BufReader::with_capacity(PIECE, bytes);
     let (mut hasher, mut length) = (Sha256::new(), 0);
     loop {
         let piece = file.fill_buf()?;

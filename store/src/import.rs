@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kup_core::id::{BlobId, RunId};
 use thiserror::Error;
 
-use crate::blobs;
+use crate::blobs::{self, sealed};
 use crate::disk;
 use crate::durable;
 use crate::error::StoreError;
@@ -77,7 +77,8 @@ pub struct Foreign {
     run: RunId,
     folder: PathBuf,
     journal: Vec<u8>,
-    blobs: Vec<BlobId>,
+    /// The names of their files.
+    blobs: Vec<String>,
     torn_bytes: u64,
 }
 
@@ -103,8 +104,7 @@ impl Foreign {
         let needed = named(&entries).into_iter().filter(|(blob, _)| !freed.contains(blob));
         let mut blobs = Vec::new();
         for (blob, (seq, _)) in needed {
-            check_blob(&folder.join("blobs").join(blob.as_str()), &blob, seq.0)?;
-            blobs.push(blob);
+            blobs.push(check_blob(&folder.join("blobs"), &blob, seq.0)?);
         }
         Ok(Self { run, folder: folder.to_owned(), journal, blobs, torn_bytes })
     }
@@ -127,9 +127,9 @@ impl Foreign {
         &self.journal
     }
 
-    /// Returns the blobs that the run needs, each with its file.
-    pub fn blobs(&self) -> impl Iterator<Item = (&BlobId, PathBuf)> {
-        self.blobs.iter().map(|blob| (blob, self.folder.join("blobs").join(blob.as_str())))
+    /// Returns the blobs that the run needs, by the names of their files, with the files.
+    pub fn blobs(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        self.blobs.iter().map(|name| (name.as_str(), self.folder.join("blobs").join(name)))
     }
 }
 
@@ -146,8 +146,8 @@ impl Store {
         if matches!(came, Imported::Equal | Imported::Older) {
             return Ok(came);
         }
-        for (blob, path) in foreign.blobs() {
-            self.keep_blob(run, (blob, &path))?;
+        for (name, path) in foreign.blobs() {
+            self.keep_blob(run, (name, &path))?;
         }
         let path = self.journal_path(run);
         self.replace(&path, &foreign.journal).map_err(StoreError::storage("write", &path))?;
@@ -155,12 +155,15 @@ impl Store {
     }
 
     /// What was checked may have become something else since.
-    fn keep_blob(&self, run: &RunId, (blob, path): (&BlobId, &Path)) -> Result<(), ImportError> {
-        let kept = blobs::put_file(&self.blobs(run), path).map_err(|e| {
+    fn keep_blob(&self, run: &RunId, (name, path): (&str, &Path)) -> Result<(), ImportError> {
+        let kept = blobs::put_file(&self.blobs(run), (path, name)).map_err(|e| {
             let place = self.journal_path(run).with_file_name("blobs");
             StoreError::storage("keep a blob in", &place)(io::Error::other(e))
         })?;
-        if kept == *blob { Ok(()) } else { Err(damaged(path, "it has changed while it was read")) }
+        match sealed::of_name(name).is_some_and(|(_, sha256)| sha256 == kept) {
+            true => Ok(()),
+            false => Err(damaged(path, "it has changed while it was read")),
+        }
     }
 
     fn compare(&self, foreign: &Foreign) -> Result<Imported, ImportError> {
@@ -201,15 +204,24 @@ fn run_of(journal: &[u8]) -> Option<RunId> {
     std::str::from_utf8(&header.run).ok()?.parse().ok()
 }
 
-fn check_blob(path: &Path, blob: &BlobId, seq: u64) -> Result<(), ImportError> {
-    match hash::of_file(path) {
-        Ok((sha256, _)) if sha256 == blob.as_str() => Ok(()),
-        Ok(_) => Err(damaged(path, &format!("its bytes are not those that entry {seq} names"))),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            Err(damaged(path, &format!("it is missing, and entry {seq} names it")))
+/// Checks the file of a blob, or of several encrypted ones the first that is whole, and returns its name.
+fn check_blob(folder: &Path, blob: &BlobId, seq: u64) -> Result<String, ImportError> {
+    let plain = folder.join(blob.as_str());
+    let mut why = damaged(&plain, &format!("it is missing, and entry {seq} names it"));
+    let sealed = sealed::names(&disk::OsDisk, folder, blob).map_err(unreadable(folder))?;
+    for name in std::iter::once(blob.to_string()).chain(sealed) {
+        let path = folder.join(&name);
+        let promised = sealed::of_name(&name).map(|(_, sha256)| sha256.to_string());
+        match hash::of_file(&path) {
+            Ok((sha256, _)) if Some(&sha256) == promised.as_ref() => return Ok(name),
+            Ok(_) => {
+                why = damaged(&path, &format!("its bytes are not those that entry {seq} names"));
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(unreadable(&path)(e)),
         }
-        Err(e) => Err(unreadable(path)(e)),
     }
+    Err(why)
 }
 
 fn damaged(path: &Path, why: &str) -> ImportError {

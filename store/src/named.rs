@@ -37,8 +37,10 @@ pub(crate) fn freed(entries: &[Entry]) -> BTreeSet<BlobId> {
     all.into_iter().map(|(blob, _)| blob).collect()
 }
 
+/// Returns the backups that an event names; not those whose bytes are on their node only.
 fn backups(event: &Event) -> impl Iterator<Item = (&BlobId, u64)> {
-    blobs_of(event).0.iter().map(|backup| (&backup.blob, backup.size))
+    let is_here = |it: &&Backup| !matches!(event, Event::StepPrepared(prepared) if prepared.is_only_on_node(&it.blob));
+    blobs_of(event).0.iter().filter(is_here).map(|backup| (&backup.blob, backup.size))
 }
 
 fn output(event: &Event) -> Option<&BlobId> {
@@ -69,6 +71,7 @@ fn blobs_of(event: &Event) -> (&[Backup], Option<&BlobId>) {
         | Event::RunFinished(_)
         | Event::RunCommitted(_)
         | Event::BackupsFreed(_)
+        | Event::BackupsGuarded(_)
         | Event::Opaque(_) => (&[], None),
     }
 }

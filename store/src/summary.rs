@@ -179,6 +179,7 @@ fn next(status: RunStatus, event: &Event) -> RunStatus {
         | Event::StepBlocked(_)
         | Event::OperatorDecided(_)
         | Event::BackupsFreed(_)
+        | Event::BackupsGuarded(_)
         | Event::Opaque(_) => status,
     }
 }

@@ -11,6 +11,7 @@ mod cli;
 mod cli_backup;
 mod cli_backup_create;
 mod cli_commit;
+mod cli_guard;
 mod cli_import;
 mod cli_plan;
 mod cli_program;

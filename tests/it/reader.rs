@@ -107,6 +107,7 @@ fn both_readers_agree_on_the_journals_of_every_format() {
     assert_eq!(readers.agree_on(&fixture("journal-v1-gate-ignored/journal")), "whole");
     assert_eq!(readers.agree_on(&fixture("journal-v1-afterwords/journal")), "whole");
     assert_eq!(readers.agree_on(&fixture("journal-v1-ways-back/journal")), "whole");
+    assert_eq!(readers.agree_on(&fixture("journal-v1-backups-guarded/journal")), "whole");
 }
 
 #[test]

@@ -87,6 +87,7 @@ EVENTS = {
     20: ("UndoPlanned", {"step": "text", "undo": STEP}),
     18: ("RunCommitted", {"operator": "text", "reason": "text"}),
     21: ("BackupsFreed", {"operator": "text", "reason": "text"}),
+    22: ("BackupsGuarded", {"recipients": ["text"], "stay_on_nodes": "bool"}),
 }
 
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::ReachArgs;
+use super::{GuardArgs, IdentityArgs, ReachArgs};
 
 /// `kup backup`
 #[derive(Debug, Subcommand)]
@@ -16,16 +16,27 @@ pub(crate) enum Backup {
     Show {
         /// The backup; a unique beginning of its name is enough
         backup: String,
+        #[command(flatten)]
+        identity: IdentityArgs,
     },
     /// Read the bytes of backups again and compare them with what was kept
     Verify(Verify),
     /// Write what is in a backup into a new folder of this machine; nothing is put onto a node
     Restore(Restore),
     /// Take backups of the cluster and all its nodes now, as a run that changes nothing
-    Create(Box<ReachArgs>),
+    Create(Box<Create>),
     /// Remove backups that nothing needs any more, after showing them: never those of a run that is not over, nor of the run that a rollback
     /// could begin from
     Prune(Prune),
+}
+
+/// `kup backup create`
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
 }
 
 /// `kup backup restore`
@@ -42,6 +53,8 @@ pub(crate) struct Restore {
     /// Refuse unless it is of this cluster: its endpoint, or the UID of its kube-system
     #[arg(long, value_name = "ENDPOINT|UID")]
     pub(crate) of_cluster: Option<String>,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 }
 
 /// `kup backup prune`
@@ -75,6 +88,8 @@ pub(crate) struct Verify {
     /// Ask the nodes for their copies too, as the newest run of each cluster reaches them
     #[arg(long)]
     pub(crate) nodes: bool,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 }
 
 /// The run whose backups are meant.

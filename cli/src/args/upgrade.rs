@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::ReachArgs;
+use super::{GuardArgs, ReachArgs};
 
 /// What an upgrade shall be like.
 #[derive(Debug, Clone, Args)]
@@ -37,8 +37,10 @@ pub(crate) struct Upgrade {
     #[arg(long)]
     pub(crate) no_etcd_snapshot: bool,
     /// The etcdutl of etcd's present minor, on this machine: it is laid ready on every control plane, for `kup rollback --restore-etcd`
-    #[arg(long, value_name = "FILE", conflicts_with = "no_etcd_snapshot")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_etcd_snapshot", "backups_stay_on_nodes"])]
     pub(crate) etcdutl: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
     #[command(flatten)]
     pub(crate) kubeadm: KubeadmArgs,
     #[command(flatten)]
@@ -143,8 +145,9 @@ pub(crate) struct Start {
     pub(crate) take_over: Option<String>,
 }
 
-/// What stands in a saved plan cannot be said again beside it. The kubeconfig is not among them: the environment may name one.
-const OF_THE_PLAN: [&str; 28] = [
+/// What stands in a saved plan cannot be said again beside it. The kubeconfig and the backups' recipients are not among them: the environment may
+/// name them.
+const OF_THE_PLAN: [&str; 29] = [
     "version",
     "context",
     "cluster",
@@ -169,6 +172,7 @@ const OF_THE_PLAN: [&str; 28] = [
     "manual_done",
     "app_backups",
     "no_etcd_snapshot",
+    "backups_stay_on_nodes",
     "delete_emptydir_data",
     "drain_force",
     "drain_grace_period",

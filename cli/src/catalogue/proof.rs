@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kup_core::event::{MachineIdentity, RunStarted};
 use kup_core::id::RunId;
-use kup_core::journal::{BlobError, Blobs};
+use kup_core::journal::{BlobError, Blobs, Whole};
 use kup_steps::facts::Copies;
 use kup_steps::kept::look;
 use serde::Serialize;
 
-use super::{Kept, Kind};
+use super::{Form, Kept, Kind};
 use crate::known::{connected, machines, newest_runs};
 use crate::wiring::Session;
 
@@ -19,6 +19,10 @@ use crate::wiring::Session;
 pub(crate) enum Proof {
     /// They were read again, and are those that were kept.
     Good,
+    /// They are encrypted, as they were written; what they are was not read, for want of an identity that opens them.
+    Sealed,
+    /// They are on their node only, as it was wanted.
+    OnlyOnNode,
     /// They are other ones.
     Damaged,
     /// They are not there.
@@ -44,16 +48,22 @@ pub(crate) struct Proven {
 
 /// Reads the bytes of a backup again, and compares them with its name.
 pub(crate) async fn prove(session: &Session, kept: &Kept) -> Proof {
-    let verified = session.store.blobs(&kept.run).verify(&kept.id).await;
-    verified.map_or_else(Proof::of, |_| Proof::Good)
+    if kept.form == Form::OnNode {
+        return Proof::OnlyOnNode;
+    }
+    match session.blobs(&kept.run).verify(&kept.id).await {
+        Ok(Whole::Read(_)) => Proof::Good,
+        Ok(Whole::Sealed(_)) => Proof::Sealed,
+        Err(error) => Proof::of(error),
+    }
 }
 
 /// The same, and returns them; of a snapshot of etcd none, for it may not fit into memory.
 pub(crate) async fn read(session: &Session, kept: &Kept) -> (Proof, Vec<u8>) {
-    if kept.kind == Kind::EtcdSnapshot {
+    if kept.kind == Kind::EtcdSnapshot || kept.form == Form::OnNode {
         return (prove(session, kept).await, Vec::new());
     }
-    match session.store.blobs(&kept.run).get(&kept.id).await {
+    match session.blobs(&kept.run).get(&kept.id).await {
         Ok(bytes) => (Proof::Good, bytes),
         Err(error) => (Proof::of(error), Vec::new()),
     }
@@ -64,6 +74,8 @@ impl Proof {
         match error {
             BlobError::Damaged(_) => Self::Damaged,
             BlobError::Missing(_) => Self::Missing,
+            BlobError::Locked { .. } => Self::Sealed,
+            BlobError::Refused(place) => Self::Unreadable(place),
             BlobError::Storage { place, source } => Self::Unreadable(format!("{place}: {source}")),
         }
     }

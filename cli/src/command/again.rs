@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use kup_core::guard::Guard;
+
 use super::gates;
 use super::resume::{minors, programs_from};
 use super::upgrade::{Planned, Reached, look};
 use crate::args::Start;
 use crate::connect::connect_existing;
 use crate::error::{CliError, Exit};
+use crate::guarding::guard;
 use crate::output::tell;
 use crate::saved::{Saved, compare, facts};
 use crate::wiring::Session;
@@ -27,6 +30,7 @@ pub(super) async fn planned(
     }
     tell!("The plan in {} was made {}.", path.display(), saved.made);
     note_kubeconfig(args, &saved);
+    let guard = same_guard(args, &saved)?;
     let clock = Arc::clone(&session.clock);
     let connected = connect_existing(saved.reach.clone(), sim_dir, clock).await?;
     same_cluster(&saved, &connected.cluster.identity().await?.uid)?;
@@ -40,7 +44,22 @@ pub(super) async fn planned(
     if !changed.is_empty() {
         return Err(refused(&saved, changed));
     }
-    Ok(Planned { connected, hosts, inventory, plan: saved.plan, gates })
+    Ok(Planned { connected, hosts, inventory, plan: saved.plan, gates, guard })
+}
+
+/// Backups are kept as the plan says. Where it says nothing and the environment names recipients, they are encrypted: nobody's plan is other for that.
+fn same_guard(args: &Start, saved: &Saved) -> Result<Guard, CliError> {
+    let given = guard(&args.upgrade.guard)?;
+    match (&saved.guard, &given) {
+        (Guard::Plain, _) => Ok(given),
+        (said, Guard::Plain) => Ok(said.clone()),
+        (Guard::OnNodes, _) => Ok(Guard::OnNodes),
+        (said, _) if *said == given => Ok(given),
+        (Guard::Encrypted { .. }, _) => {
+            let message = "the plan says another recipient of backups than --backup-recipient or $KUP_BACKUP_RECIPIENT";
+            Err(CliError::unchanged(Exit::Usage, message).hint(saved.again()))
+        }
+    }
 }
 
 fn note_kubeconfig(args: &Start, saved: &Saved) {

@@ -13,14 +13,18 @@ mod prune;
 mod restore;
 
 pub(super) async fn run(global: &Global, args: &Backup) -> Result<Exit, CliError> {
-    let session = Session::open(global)?;
+    let session = || Session::open(global);
     match args {
-        Backup::List(of) => list(global, &session, of),
-        Backup::Show { backup } => show_one(global, &session, backup).await,
+        Backup::List(of) => list(global, &session()?, of),
+        Backup::Show { backup, identity } => {
+            show_one(global, &Session::open_with(global, identity)?, backup).await
+        }
         Backup::Create(args) => create::run(global, args).await,
         Backup::Restore(args) => restore::run(global, args).await,
         Backup::Prune(args) => prune::run(global, args).await,
-        Backup::Verify(args) => verify(global, &session, args).await,
+        Backup::Verify(args) => {
+            verify(global, &Session::open_with(global, &args.identity)?, args).await
+        }
     }
 }
 
@@ -35,10 +39,11 @@ async fn show_one(global: &Global, session: &Session, given: &str) -> Result<Exi
     let mut shown = Vec::new();
     for kept in copies {
         let (proof, bytes) = read(session, &kept).await;
-        let path = session.store.blobs(&kept.run).path(&kept.id);
+        let path = session.blobs(&kept.run).path(&kept.id);
         shown.push(Contents::of(kept, proof, (&path, &bytes)));
     }
-    let damaged = shown.iter().any(|it| it.proof != Proof::Good);
+    let as_kept = [Proof::Good, Proof::Sealed, Proof::OnlyOnNode];
+    let damaged = shown.iter().any(|it| !as_kept.contains(&it.proof));
     output::print_lines(global.output, &shown, || shown.iter().map(show).collect())?;
     Ok(exit(damaged))
 }

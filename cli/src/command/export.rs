@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use kup_core::guard::Guard;
+use kup_core::id::RunId;
 use kup_store::Foreign;
 
 use crate::args::{Export, Global};
@@ -23,9 +25,18 @@ pub(super) fn run(global: &Global, args: &Export) -> Result<Exit, CliError> {
     let file = file.map_err(|e| failed(&e).hint("name a file that is not there yet"))?;
     write(file, &args.to, &whole)
         .map_err(|e| failed(&e).state(format!("{to} is not whole; remove it")))?;
-    tell!("Run {run} is in {to}: {} blobs. It holds keys of the cluster.", whole.blobs().count());
+    tell!("Run {run} is in {to}: {} blobs. {}", whole.blobs().count(), held(&session, &run)?);
     tell!("On the other machine: `kup import {to}`");
     Ok(Exit::Done)
+}
+
+/// Says what secrets the file holds.
+fn held(session: &Session, run: &RunId) -> Result<&'static str, CliError> {
+    Ok(match session.read(run)?.0.guard {
+        Guard::Plain => "It holds keys of the cluster.",
+        Guard::Encrypted { .. } => "The keys of the cluster in it are encrypted.",
+        Guard::OnNodes => "It holds no keys of the cluster; those backups are on their nodes only.",
+    })
 }
 
 fn write(file: File, path: &Path, run: &Foreign) -> io::Result<()> {
@@ -35,7 +46,7 @@ fn write(file: File, path: &Path, run: &Foreign) -> io::Result<()> {
     for (blob, path) in run.blobs() {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        append(&mut builder, &format!("{name}/blobs/{}", blob.as_str()), (length, file))?;
+        append(&mut builder, &format!("{name}/blobs/{blob}"), (length, file))?;
     }
     builder.into_inner()?.sync_all()?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -6,9 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use kup_core::event::RunStarted;
-use kup_core::id::{BlobId, RunId};
+use kup_core::id::RunId;
 use kup_core::state::RunState;
-use kup_store::{Foreign, ImportError, Imported};
+use kup_store::{Foreign, ImportError, Imported, is_file_name};
 
 use crate::args::{Global, Import};
 use crate::error::{CliError, Exit};
@@ -124,7 +124,7 @@ fn place(path: &Path) -> Option<PathBuf> {
     match names.as_slice() {
         ["journal"] | [_, "journal"] => Some("journal".into()),
         ["blobs", blob] | [_, "blobs", blob] => {
-            blob.parse::<BlobId>().ok().map(|blob| Path::new("blobs").join(blob.as_str()))
+            is_file_name(blob).then(|| Path::new("blobs").join(blob))
         }
         _ => None,
     }
@@ -162,6 +162,7 @@ mod tests {
             ("./20261123-aaaaaaa/journal", "journal".to_owned()),
             (&format!("blobs/{blob}"), format!("blobs/{blob}")),
             (&format!("x/blobs/{blob}"), format!("blobs/{blob}")),
+            (&format!("blobs/{blob}.{blob}.age"), format!("blobs/{blob}.{blob}.age")),
         ] {
             assert_eq!(place(Path::new(path)), Some(to.into()), "{path}");
         }

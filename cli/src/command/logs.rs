@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, args: &Logs) -> Result<Exit, CliError> 
         record.outputs.iter().filter(|(attempt, _)| args.attempt.is_none_or(|n| n == *attempt));
     let mut printed = false;
     for (attempt, blob) in wanted {
-        let bytes = session.store.blobs(&run).get(blob).await;
+        let bytes = session.blobs(&run).get(blob).await;
         let bytes = bytes.map_err(|e| {
             CliError::unchanged(Exit::Damaged, "cannot read the output").because(&e)
         })?;

@@ -36,6 +36,7 @@ pub(super) fn options(
         },
         no_etcd_snapshot: args.no_etcd_snapshot,
         etcdutl: args.etcdutl.as_deref().map(program).transpose()?.map(|(id, _)| id),
+        backups_stay_on_nodes: args.guard.backups_stay_on_nodes,
     })
 }
 

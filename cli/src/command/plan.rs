@@ -96,13 +96,14 @@ fn save(
     (planned, args): (&Planned, &Plan),
     path: &Path,
 ) -> Result<(), CliError> {
-    let Planned { connected, inventory, plan, gates, .. } = planned;
+    let Planned { connected, inventory, plan, gates, guard, .. } = planned;
     let ignore = gates::ignored(&args.upgrade.ignore)?;
     let saving = Saving {
         made: format!("{} by {}", session.clock.now(), session.operator),
         words: words(),
         reach: &connected.reach,
         ignore: ignore.iter().map(|about| about.code.to_owned()).collect(),
+        guard,
         facts: facts(inventory, plan, gates),
         plan,
     };

@@ -21,7 +21,7 @@ use crate::render::show;
 use crate::wiring::{Driver, Making, Session, conclude, hold};
 
 pub(super) async fn run(global: &Global, args: &Resume) -> Result<Exit, CliError> {
-    let session = Session::open(global)?;
+    let session = Session::open_with(global, &args.identity)?;
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
     if seen.is_finished() {

@@ -26,7 +26,7 @@ use crate::render::rollback::{Shown, way_table};
 use crate::wiring::{Driver, Session, conclude};
 
 pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliError> {
-    let session = Session::open(global)?;
+    let session = Session::open_with(global, &args.identity)?;
     let run = session.store.resolve(&args.run)?;
     let (seen, _) = session.read(&run)?;
     if seen.phase == Phase::Rollback && seen.is_finished() {
@@ -282,14 +282,21 @@ async fn must_be_sound(
     (way, state): (&Way, &RunState),
     hosts: &BTreeMap<String, Arc<dyn Host>>,
 ) -> Result<(), CliError> {
-    let blobs = session.store.blobs(run);
+    let blobs = session.blobs(run);
     let unsound = unsound((&way.plan, state), &blobs, hosts).await?;
     if unsound.is_empty() {
         return Ok(());
     }
-    let message = "the way back rests on backups that are not whole";
-    let error =
-        unsound.into_iter().fold(CliError::unchanged(Exit::Damaged, message), CliError::cause);
+    let are_locked = unsound.iter().all(|it| it.is_locked);
+    let (exit, message) = match are_locked {
+        true => (Exit::Usage, "the way back rests on backups that are encrypted"),
+        false => (Exit::Damaged, "the way back rests on backups that are not whole"),
+    };
+    let causes = unsound.into_iter().map(|it| it.why);
+    let error = causes.fold(CliError::unchanged(exit, message), CliError::cause);
+    if are_locked {
+        return Err(error.hint(format!("`kup rollback {run} --backup-identity FILE`, the file with the age identity or the private key of SSH that opens them")));
+    }
     Err(error.hint(format!("`kup backup verify {run}` reads all of them; bring the blob back under its name from a copy of the state directory")))
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kup_core::catalog::Catalog;
 use kup_core::decide::Mode;
-use kup_core::event::RunStarted;
+use kup_core::event::{Event, RunStarted};
 use kup_core::id::RunId;
 use kup_core::journal::Blobs;
 use kup_core::plan::Plan;
@@ -14,7 +14,7 @@ use super::options::program;
 use super::upgrade::{Outcome, Planned, Wish, prepare};
 use super::{VERSION, again, confirm};
 use crate::args::{Global, Start, Until};
-use crate::asked::{blocked, events};
+use crate::asked::{self, blocked};
 use crate::error::{CliError, Exit};
 use crate::output::{say, tell};
 use crate::render::plan::screen;
@@ -117,9 +117,12 @@ async fn keep_etcdutl(
     if id.as_str() != wanted {
         return Err(refused("this is not the etcdutl that the plan was made with"));
     }
+    session.store.make_folder(run)?;
     let kept = session.store.blobs(run).put(&bytes).await;
-    kept.map(|_| ())
-        .map_err(|e| CliError::unchanged(Exit::Unexpected, "cannot keep the etcdutl").because(&e))
+    kept.map(|_| ()).map_err(|e| {
+        discard(&session.run_dir(run));
+        CliError::unchanged(Exit::Unexpected, "cannot keep the etcdutl").because(&e)
+    })
 }
 
 /// Begins a run and drives it until it rests.
@@ -129,7 +132,7 @@ pub(super) async fn drive(
     planned: Planned,
     driving: Driving,
 ) -> Result<Exit, CliError> {
-    let Planned { connected, hosts, inventory, plan, gates } = planned;
+    let Planned { connected, hosts, inventory, plan, gates, guard } = planned;
     let _cluster_lock = session.store.lock_cluster(&inventory.cluster.uid, &run)?;
     // While the question stood, another terminal may have begun a run.
     if let Some(other) = session.index().unfinished(&session.store, &inventory.cluster.uid)?.first()
@@ -154,7 +157,9 @@ pub(super) async fn drive(
         plan,
     };
     let is_over = session.is_over(driving.take_over);
-    let (journal, state) = begin(session, &run, started, events(&gates, &session.operator))?;
+    let events = guard.event().map(Event::BackupsGuarded).into_iter();
+    let events = events.chain(asked::events(&gates, &session.operator)).collect();
+    let (journal, state) = begin(session, &run, started, events)?;
     tell!("Run {run} began. Ctrl-C rests it; `kup resume {run}` goes on.");
     let catalog = Catalog::new();
     let making =

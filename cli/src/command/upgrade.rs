@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use kup_core::guard::Guard;
 use kup_core::plan::Plan;
 use kup_steps::gate::About;
 use kup_steps::inventory::{self, Inventory, collect};
@@ -16,6 +17,7 @@ use crate::asked::Asked;
 use crate::connect::{Connected, Hosts, connect, reach};
 use crate::error::{CliError, Exit};
 use crate::estimate::Durations;
+use crate::guarding::guard;
 use crate::render::plan::{Facts, Picture};
 use crate::rescue;
 use crate::wiring::Session;
@@ -27,6 +29,8 @@ pub(crate) struct Planned {
     pub(crate) inventory: Arc<Inventory>,
     pub(crate) plan: Plan,
     pub(crate) gates: Vec<Asked>,
+    /// How secret backups are kept.
+    pub(crate) guard: Guard,
 }
 
 impl Planned {
@@ -35,7 +39,8 @@ impl Planned {
         let uid = &self.inventory.cluster.uid;
         let durations = Durations::learn(session, (uid, &self.connected.reach.kind));
         let (inventory, plan, gates) = (&self.inventory, &self.plan, &self.gates);
-        Picture::of(&Facts { inventory, plan, gates, durations: &durations })
+        let guard = &self.guard;
+        Picture::of(&Facts { inventory, plan, gates, guard, durations: &durations })
     }
 }
 
@@ -69,6 +74,7 @@ pub(crate) async fn prepare(
 ) -> Result<Outcome, CliError> {
     let ignore: Vec<About> = gates::ignored(&wish.upgrade.ignore)?;
     let by_hand = by_hand(wish.upgrade)?;
+    let guard = guard(&wish.upgrade.guard)?;
     let target = target(wish.version)?;
     let reach = reach(&wish.upgrade.reach, born_below(target))?;
     let connected = connect(reach, sim_dir, Arc::clone(&session.clock)).await?;
@@ -91,7 +97,7 @@ pub(crate) async fn prepare(
     let asking = (wish.take_over.clone(), ignore.as_slice());
     let gates = gates::ask_all(session, &reached.inventory, &plan, asking).await?;
     let Reached { connected, hosts, inventory } = reached;
-    Ok(Outcome::Planned(Box::new(Planned { connected, hosts, inventory, plan, gates })))
+    Ok(Outcome::Planned(Box::new(Planned { connected, hosts, inventory, plan, gates, guard })))
 }
 
 /// Takes the inventory.

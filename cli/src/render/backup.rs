@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::size;
 use super::table;
-use crate::catalogue::{Kept, OfEtcd, Proof, Proven};
+use crate::catalogue::{Form, Kept, OfEtcd, Proof, Proven};
 use crate::freeing::FreedOn;
 
 /// Returns the list of backups.
@@ -17,7 +17,12 @@ pub(crate) fn kept_table(all: &[Kept]) -> String {
     }
     let row = |kept: &Kept| {
         let mut row = place(kept);
-        row.push(brief(&of(kept)));
+        let form = match kept.form {
+            Form::Plain => "",
+            Form::Encrypted => " (encrypted)",
+            Form::OnNode => " (on its node only)",
+        };
+        row.push(brief(&of(kept)) + form);
         row
     };
     table(&["BACKUP", "TAKEN (UTC)", "RUN", "STEP", "SIZE", "OF"], all.iter().map(row).collect())
@@ -69,6 +74,17 @@ pub(crate) fn proofs_table(all: &[Proven]) -> String {
     );
     let (n_good, n_all) = (count(all, |it| it.proof == Proof::Good), all.len());
     let _ = writeln!(text, "{n_good} of {n_all} are as they were kept");
+    let n_sealed = count(all, |it| it.proof == Proof::Sealed);
+    if n_sealed > 0 {
+        let _ = writeln!(
+            text,
+            "{n_sealed} of {n_all} are encrypted, and their files are as they were written; what is in them was not read: --backup-identity FILE opens them"
+        );
+    }
+    let n_there = count(all, |it| it.proof == Proof::OnlyOnNode);
+    if n_there > 0 {
+        let _ = writeln!(text, "{n_there} of {n_all} are on their node only, as it was wanted");
+    }
     let n_copies = count(all, |it| it.node_proof != Proof::None);
     if count(all, |it| it.node_proof == Proof::NotAsked) > 0 {
         let _ =
@@ -77,7 +93,7 @@ pub(crate) fn proofs_table(all: &[Proven]) -> String {
         let n_good = count(all, |it| it.node_proof == Proof::Good);
         let _ = writeln!(text, "{n_good} of {n_copies} copies on nodes are as they were kept");
     }
-    if n_good < n_all {
+    if n_good + n_sealed + n_there < n_all {
         text += "A rollback refuses ConfigMaps that are not; files it takes from the copies on the nodes\n";
     }
     text
@@ -113,6 +129,8 @@ pub(crate) fn runbook(snapshot: &Path) -> String {
 fn word(proof: &Proof) -> String {
     match proof {
         Proof::Good => "good".to_owned(),
+        Proof::Sealed => "encrypted, as written".to_owned(),
+        Proof::OnlyOnNode => "on its node only".to_owned(),
         Proof::Damaged => "DAMAGED".to_owned(),
         Proof::Missing => "MISSING".to_owned(),
         Proof::Unreadable(why) => format!("UNREADABLE: {why}"),

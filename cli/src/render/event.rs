@@ -5,6 +5,9 @@ use kup_core::event::{
     AttemptEnded, AttemptResult, Event, Found, GateIgnored, OperatorDecided, OperatorDecision,
     Outcome, PauseReason, RollbackLimited, RollbackStarted, RunStarted, Settlement, Verdict,
 };
+use kup_core::guard::Guard;
+
+use crate::guarding::sentence;
 
 /// Returns the event's name and what it says.
 pub(crate) fn describe(event: &Event) -> (&'static str, String) {
@@ -54,6 +57,10 @@ pub(crate) fn describe(event: &Event) -> (&'static str, String) {
         Event::BackupsFreed(e) => {
             let what = "its backups are freed";
             ("BackupsFreed", format!("{what}, by {}{}", e.operator, because(&e.reason)))
+        }
+        Event::BackupsGuarded(e) => {
+            let how = sentence(&Guard::of(e)).unwrap_or_else(|| "as they are".to_owned());
+            ("BackupsGuarded", how)
         }
         Event::Opaque(e) => {
             let what =

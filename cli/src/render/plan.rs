@@ -7,6 +7,7 @@ mod screen;
 
 use std::time::Duration;
 
+use kup_core::guard::Guard;
 use kup_core::plan::{Plan, Stage, Wave};
 use kup_steps::difference::Differences;
 use kup_steps::inventory::Inventory;
@@ -41,6 +42,8 @@ pub(crate) struct Picture {
     gates: Vec<Asked>,
     read_before: Vec<Reading>,
     totals: Totals,
+    /// How secret backups are kept.
+    guard: Guard,
     #[serde(skip_serializing_if = "Option::is_none")]
     differences: Option<Differences>,
     plan: Plan,
@@ -132,19 +135,21 @@ pub(crate) struct Facts<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) plan: &'a Plan,
     pub(crate) gates: &'a [Asked],
+    pub(crate) guard: &'a Guard,
     pub(crate) durations: &'a Durations,
 }
 
 impl Picture {
     /// Draws a plan.
     pub(crate) fn of(facts: &Facts<'_>) -> Self {
-        let Facts { inventory, plan, gates, durations } = facts;
+        let Facts { inventory, plan, gates, durations, guard } = facts;
         let hops = hops(facts);
         let total = all(plan.waves.iter().map(|wave| durations.wave(wave)));
         let mut nodes: Vec<&str> = plan.stages().map(|stage| stage.target.as_str()).collect();
         nodes.sort_unstable();
         nodes.dedup();
         Self {
+            guard: (*guard).clone(),
             schema: SCHEMA,
             kup: crate::command::VERSION,
             cluster: cluster(inventory),

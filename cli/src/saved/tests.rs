@@ -11,6 +11,7 @@ fn saved() -> Saved {
         words: vec!["plan".to_owned(), "v2".to_owned()],
         reach: &Reach::default(),
         ignore: vec!["K109".to_owned()],
+        guard: &Guard::OnNodes,
         facts,
         plan: &plan,
     })

@@ -224,6 +224,15 @@ pub struct BackupsFreed {
     pub reason: String,
 }
 
+/// Payload of type 22. Written at the start of a run, where something else than the plain way was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupsGuarded {
+    /// To whom secret backups are encrypted; empty where they are not.
+    pub recipients: Vec<String>,
+    /// Whether no secret leaves its node.
+    pub stay_on_nodes: bool,
+}
+
 /// An event that this kup does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Opaque {

@@ -54,6 +54,19 @@ pub struct StepPrepared {
     pub backups: Vec<Backup>,
 }
 
+impl StepPrepared {
+    /// The name of the note that names a backup whose bytes have never left their node.
+    pub const ONLY_ON_NODE: &str = "only-on-node";
+
+    /// Whether the bytes of a backup have never left their node.
+    #[must_use]
+    pub fn is_only_on_node(&self, blob: &BlobId) -> bool {
+        let names =
+            |(name, value): &(String, String)| name == Self::ONLY_ON_NODE && value == blob.as_str();
+        self.notes.iter().any(names)
+    }
+}
+
 /// A copy made so that undo is possible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {

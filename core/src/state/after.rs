@@ -1,8 +1,9 @@
-//! What an operator says of a run that is over.
+//! What an operator says of a run's backups: at its start how they are kept, and after its end that nothing needs them any more.
 
 use super::{IllegalEntry, RunState, Status, illegal};
 use crate::clock::Timestamp;
-use crate::event::{BackupsFreed, Entry, Outcome, RunCommitted};
+use crate::event::{BackupsFreed, BackupsGuarded, Entry, Outcome, RunCommitted};
+use crate::guard::Guard;
 
 /// A word that came after the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,23 @@ impl RunState {
         }
         let (operator, reason) = (said.operator.clone(), said.reason.clone());
         self.freed = Some(Afterword { at: entry.time, operator, reason });
+        Ok(())
+    }
+
+    /// How backups are kept is chosen once, before there are any.
+    pub(super) fn guard(
+        &mut self,
+        entry: &Entry,
+        chosen: &BackupsGuarded,
+    ) -> Result<(), IllegalEntry> {
+        self.must_be_unfinished(entry)?;
+        if self.steps.values().any(|record| record.prepared.is_some()) {
+            return Err(illegal(entry, "backups are there already"));
+        }
+        if self.guard != Guard::Plain {
+            return Err(illegal(entry, "how backups are kept was chosen already"));
+        }
+        self.guard = Guard::of(chosen);
         Ok(())
     }
 }

@@ -163,6 +163,7 @@ impl StepRecord {
             | Event::RunFinished(_)
             | Event::RunCommitted(_)
             | Event::BackupsFreed(_)
+            | Event::BackupsGuarded(_)
             | Event::Opaque(_) => return Err("this event is not about a step"),
         }
         Ok(())

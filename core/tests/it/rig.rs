@@ -50,6 +50,18 @@ impl Blobs for NoBlobs {
         panic!("nothing is kept here")
     }
 
+    async fn put_secret(&self, _: &[u8]) -> Result<BlobId, BlobError> {
+        panic!("nothing is kept here")
+    }
+
+    async fn begin_secret(&self) -> Result<Box<dyn BlobWriter>, BlobError> {
+        panic!("nothing is kept here")
+    }
+
+    fn takes_secrets(&self) -> bool {
+        true
+    }
+
     async fn get(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {
         Err(BlobError::Missing(id.clone()))
     }

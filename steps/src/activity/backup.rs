@@ -9,10 +9,12 @@ use async_trait::async_trait;
 use kup_core::activity::{
     Activity, ActivityError, EffectClass, Output, Prepared, Proof, StepContext, UndoClass,
 };
-use kup_core::event::{Found, Settlement};
+use kup_core::event::{Backup as Kept, Found, Settlement};
+use kup_core::journal::Whole;
 
 use super::{addons, config_maps, pre_image};
-use crate::world::World;
+use crate::facts::Copies;
+use crate::world::{World, host_error};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
@@ -41,17 +43,46 @@ impl Backup {
 }
 
 /// Reads all copies of a step again, and says how many bytes are as they were kept.
-async fn read_again(cx: &StepContext) -> Result<String, ActivityError> {
-    let backups = cx.prepared.iter().flat_map(|prepared| &prepared.backups);
-    let (mut n_copies, mut n_bytes) = (0, 0);
-    for backup in backups {
-        let bytes = cx.blobs.get(&backup.blob).await;
-        let bytes =
-            bytes.map_err(|e| ActivityError::permanent("cannot read what was kept").because(&e))?;
+async fn read_again(cx: &StepContext, world: &World) -> Result<String, ActivityError> {
+    let Some(prepared) = &cx.prepared else { return Ok("nothing was kept".to_owned()) };
+    let (mut n_copies, mut n_bytes, mut n_sealed) = (0, 0, 0);
+    for backup in &prepared.backups {
+        if prepared.is_only_on_node(&backup.blob) {
+            must_be_there(cx, world, backup).await?;
+        } else {
+            let whole = cx.blobs.verify(&backup.blob).await;
+            let whole = whole
+                .map_err(|e| ActivityError::permanent("cannot read what was kept").because(&e))?;
+            n_sealed += u32::from(matches!(whole, Whole::Sealed(_)));
+        }
         n_copies += 1;
-        n_bytes += bytes.len();
+        n_bytes += backup.size;
     }
-    Ok(format!("{n_copies} copies ({} KiB) are as they were kept", n_bytes.div_ceil(1024)))
+    let kib = n_bytes.div_ceil(1024);
+    let but = match n_sealed {
+        0 => String::new(),
+        n => format!("; {n} of them are encrypted, and their files are as they were written"),
+    };
+    Ok(format!("{n_copies} copies ({kib} KiB) are as they were kept{but}"))
+}
+
+/// Asks the node for the hash of a copy that is nowhere else.
+async fn must_be_there(
+    cx: &StepContext,
+    world: &World,
+    backup: &Kept,
+) -> Result<(), ActivityError> {
+    let place = pre_image::path(cx)?.to_owned();
+    let host = world.host(&cx.target).await?;
+    let copies = Copies::read(host, std::slice::from_ref(&place)).await;
+    let copies = copies.map_err(|e| host_error(&e))?.0;
+    match copies.get(&place).is_some_and(|hash| hash == backup.blob.as_str()) {
+        true => Ok(()),
+        false => {
+            let target = &cx.target;
+            Err(ActivityError::permanent(format!("{place} on {target} is not what was kept")))
+        }
+    }
 }
 
 #[async_trait]
@@ -96,11 +127,11 @@ impl Activity for Backup {
     }
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        Ok(Output { summary: read_again(cx).await?, blob: None })
+        Ok(Output { summary: read_again(cx, &self.world).await?, blob: None })
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        read_again(cx).await.map(Proof::from)
+        read_again(cx, &self.world).await.map(Proof::from)
     }
 
     async fn undo(&self, _: &StepContext) -> Result<Output, ActivityError> {

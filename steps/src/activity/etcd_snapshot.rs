@@ -12,6 +12,7 @@ use kup_core::activity::{
     Activity, ActivityError, EffectClass, Output, Prepared, Proof, StepContext, UndoClass,
 };
 use kup_core::event::{Backup, ErrorClass, Found, Settlement};
+use kup_core::journal::Whole;
 
 use crate::etcd::EtcdApi;
 use crate::etcd::agreement::agree;
@@ -107,21 +108,25 @@ fn kept(cx: &StepContext) -> Option<(&Backup, Record)> {
 /// Reads what was kept again.
 async fn prove(cx: &StepContext) -> Result<Option<String>, ActivityError> {
     let Some((backup, record)) = kept(cx) else { return Ok(None) };
-    let length = snapshot::prove(cx.blobs.as_ref(), backup).await?;
-    if length != backup.size {
-        let why =
-            format!("the snapshot of etcd that was kept has {length} bytes, not {}", backup.size);
-        return Err(ActivityError::permanent(why));
-    }
+    let proven = match snapshot::prove(cx.blobs.as_ref(), backup).await? {
+        Whole::Read(length) if length != backup.size => {
+            let size = backup.size;
+            let why = format!("the snapshot of etcd that was kept has {length} bytes, not {size}");
+            return Err(ActivityError::permanent(why));
+        }
+        Whole::Read(_) => "read again and whole",
+        // It was whole when it was encrypted; what is inside nobody here can read.
+        Whole::Sealed(_) => "encrypted: it came whole, and its file is as it was written",
+    };
     let silent = match record.silent.len() {
         0 => String::new(),
         n => format!(", {n} did not answer"),
     };
     Ok(Some(format!(
-        "a snapshot of etcd {} at revision {} is kept, {} MiB, read again and whole; {} members hold the same{silent}",
+        "a snapshot of etcd {} at revision {} is kept, {} MiB, {proven}; {} members hold the same{silent}",
         record.version,
         record.revision,
-        length.div_ceil(1 << 20),
+        backup.size.div_ceil(1 << 20),
         record.hashes.len(),
     )))
 }

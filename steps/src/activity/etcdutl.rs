@@ -11,7 +11,7 @@ use kup_core::activity::{
 };
 use kup_core::event::{Backup, Found, Settlement};
 use kup_core::id::BlobId;
-use kup_core::journal::BlobError;
+use kup_core::journal::{BlobError, Whole};
 
 use crate::facts::reply::Lines;
 use crate::script::{self, Script};
@@ -94,7 +94,9 @@ impl Activity for Etcdutl {
         let gone = |error: BlobError| {
             ActivityError::permanent("the etcdutl is not kept here").because(&error)
         };
-        let size = cx.blobs.verify(&blob).await.map_err(gone)?;
+        let size = match cx.blobs.verify(&blob).await.map_err(gone)? {
+            Whole::Read(size) | Whole::Sealed(size) => size,
+        };
         let backup = Backup { what: WHAT.to_owned(), blob, size };
         Ok(Prepared { notes: Vec::new(), backups: vec![backup] })
     }

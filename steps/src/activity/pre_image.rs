@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use kup_core::activity::{ActivityError, Prepared, StepContext};
-use kup_core::event::Backup;
+use kup_core::event::{Backup, StepPrepared};
 use kup_core::id::BlobId;
 
 use super::{PRE_IMAGE, call, manifests, pre_image_in};
@@ -45,12 +45,16 @@ pub(super) const OF_KUBEADM: [&str; 19] = [
 /// The manifest that may name a file with the keys that Secrets are encrypted with.
 const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
-/// Copies files and folders; returns the backup and a note with its place on the node. May hold secrets.
+/// Copies files and folders; returns the backup and a note with its place on the node. May hold secrets; where those are to stay on their node, so
+/// does all of it.
 pub(super) async fn take(
     cx: &StepContext,
     host: &dyn Host,
     paths: &[String],
 ) -> Result<Prepared, ActivityError> {
+    if !cx.blobs.takes_secrets() {
+        return keep_there(cx, host, paths).await;
+    }
     let script = Script::new(READ_FILES, paths.to_vec());
     let reply = host.ask(&script).await.map_err(|e| host_error(&e))?;
     if reply.status != 0 {
@@ -58,15 +62,38 @@ pub(super) async fn take(
             format!("cannot copy {} of {}: {}", paths.join(" "), cx.target, reply.stderr.trim());
         return Err(ActivityError::transient(why));
     }
-    let kept = cx.blobs.put(&reply.stdout).await;
+    let kept = cx.blobs.put_secret(&reply.stdout).await;
     let blob =
         kept.map_err(|e| ActivityError::permanent("cannot keep the pre-image").because(&e))?;
     let name = format!("{}.tar", cx.step.id);
     let on_node = host.keep(&cx.run, &name, &reply.stdout).await.map_err(|e| host_error(&e))?;
     let size = u64::try_from(reply.stdout.len()).unwrap_or(u64::MAX);
-    let what = format!("{} of {}", paths.join(" "), cx.target);
+    let what = what(cx, paths);
     let notes = vec![(PRE_IMAGE.to_owned(), on_node)];
     Ok(Prepared { notes, backups: vec![Backup { what, blob, size }] })
+}
+
+fn what(cx: &StepContext, paths: &[String]) -> String {
+    format!("{} of {}", paths.join(" "), cx.target)
+}
+
+/// The same on the node alone: only the hash and the length come here.
+async fn keep_there(
+    cx: &StepContext,
+    host: &dyn Host,
+    paths: &[String],
+) -> Result<Prepared, ActivityError> {
+    let name = format!("{}.tar", cx.step.id);
+    let kept = host.keep_files(&cx.run, &name, paths).await.map_err(|e| host_error(&e))?;
+    let blob: BlobId = kept.sha256.parse().map_err(|e| {
+        let why = format!("{} names no SHA-256 of what it keeps", cx.target);
+        ActivityError::permanent(why).because(&e)
+    })?;
+    let notes = vec![
+        (PRE_IMAGE.to_owned(), kept.path),
+        (StepPrepared::ONLY_ON_NODE.to_owned(), blob.to_string()),
+    ];
+    Ok(Prepared { notes, backups: vec![Backup { what: what(cx, paths), blob, size: kept.length }] })
 }
 
 /// Copies all that kubeadm writes on a node, and notes what was there.

@@ -3,7 +3,7 @@
 
 use kup_core::activity::ActivityError;
 use kup_core::event::Backup;
-use kup_core::journal::{BlobError, Blobs};
+use kup_core::journal::{BlobError, Blobs, Whole};
 use sha2::{Digest, Sha256};
 
 use super::{EtcdApi, EtcdError, Pieces};
@@ -70,7 +70,7 @@ async fn keep(
     let kept = |error: BlobError| {
         ActivityError::permanent("cannot keep the snapshot of etcd").because(&error)
     };
-    let mut blob = blobs.begin().await.map_err(kept)?;
+    let mut blob = blobs.begin_secret().await.map_err(kept)?;
     let mut check = Check::default();
     while let Some(piece) = pieces.next().await.map_err(|error| etcd_error(&error))? {
         check.pass(&piece);
@@ -84,18 +84,22 @@ async fn keep(
     Ok(Backup { what: WHAT.to_owned(), blob, size })
 }
 
-/// Reads a kept snapshot again: its bytes must be those of its name, and it must be whole.
-pub(crate) async fn prove(blobs: &dyn Blobs, backup: &Backup) -> Result<u64, ActivityError> {
+/// Reads a kept snapshot again: its bytes must be those of its name, and it must be whole. Of one that is encrypted only somebody with a key can say
+/// so; without one it must be as it was written, and it was whole when it came.
+pub(crate) async fn prove(blobs: &dyn Blobs, backup: &Backup) -> Result<Whole, ActivityError> {
     let failed = |error: BlobError| {
         ActivityError::permanent("the snapshot of etcd that was kept cannot be used")
             .because(&error)
     };
-    let mut reader = blobs.open(&backup.blob).await.map_err(failed)?;
+    let mut reader = match blobs.open(&backup.blob).await {
+        Err(BlobError::Locked { id, .. }) => return blobs.verify(&id).await.map_err(failed),
+        opened => opened.map_err(failed)?,
+    };
     let mut check = Check::default();
     while let Some(piece) = reader.next().await.map_err(failed)? {
         check.pass(&piece);
     }
-    check.finish().map_err(|why| {
+    check.finish().map(Whole::Read).map_err(|why| {
         ActivityError::permanent(format!("the snapshot of etcd that was kept is not whole: {why}"))
     })
 }

@@ -40,9 +40,14 @@ pub fn journal_room(folder: &str, free_mib: u64, params: &BTreeMap<String, Strin
         );
         return super::block(told, "make room, or name another folder with --state-dir");
     }
-    if params.get("no-etcd-snapshot").is_some_and(|no| no == "yes") {
+    let is_on = |name: &str| params.get(name).is_some_and(|on| on == "yes");
+    if is_on("no-etcd-snapshot") {
+        let flag = match is_on("backups-stay-on-nodes") {
+            true => "--backups-stay-on-nodes",
+            false => "--no-etcd-snapshot",
+        };
         let told = "no snapshot of etcd is taken, as you asked: nothing leads back once etcd itself has changed (no R3)";
-        return super::warn(told, "leave --no-etcd-snapshot out, or have a snapshot of your own");
+        return super::warn(told, format!("leave {flag} out, or have a snapshot of your own"));
     }
     super::pass(format!("{folder} has {free_mib} MiB free, {needed} MiB are needed"))
 }

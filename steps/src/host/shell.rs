@@ -8,8 +8,8 @@ use kup_core::id::RunId;
 use sha2::{Digest, Sha256};
 
 use super::protocol::{self, Named};
-use super::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
-use crate::script::Script;
+use super::{Address, AttemptStatus, Host, HostError, KeptFiles, Order, Owner, Reply, Stream};
+use crate::script::{KEEP_FILES, Script};
 
 /// How long a script that only asks may take; `kubeadm upgrade plan` starts a job in the cluster.
 const ASK_LIMIT: Duration = Duration::from_secs(600);
@@ -128,6 +128,21 @@ impl<S: Shell> Host for ShellHost<S> {
             return Ok(protocol::line(&reply));
         }
         Err(protocol::failed(self.node(), protocol::KEEP, &reply))
+    }
+
+    async fn keep_files(
+        &self,
+        run: &RunId,
+        name: &str,
+        paths: &[String],
+    ) -> Result<KeptFiles, HostError> {
+        let args = [run.to_string(), name.to_owned()].into_iter().chain(paths.iter().cloned());
+        let args: Vec<String> = args.collect();
+        let reply = self.say(KEEP_FILES, &args, &[], KEEP_LIMIT).await?;
+        if reply.status != 0 {
+            return Err(protocol::failed(self.node(), KEEP_FILES, &reply));
+        }
+        KeptFiles::read(self.node(), &reply)
     }
 
     async fn tidy(&self, script: &Script) -> Result<Reply, HostError> {

@@ -79,7 +79,8 @@ impl Past {
             | Event::RollbackStarted(_)
             | Event::RunFinished(_)
             | Event::RunCommitted(_)
-            | Event::BackupsFreed(_) => {}
+            | Event::BackupsFreed(_)
+            | Event::BackupsGuarded(_) => {}
             Event::Opaque(_) => self.has_unknown = true,
         }
     }

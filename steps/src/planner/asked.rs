@@ -45,8 +45,9 @@ fn params(
         ("patches", kubeadm.patches.clone().unwrap_or_default()),
         ("skip-addons", skipped.join(",")),
         ("ignore-preflight-errors", kubeadm.ignore_preflight_errors.join(",")),
-        ("no-etcd-snapshot", yes(options.no_etcd_snapshot)),
+        ("no-etcd-snapshot", yes(options.takes_no_snapshot())),
         ("etcdutl", yes(options.etcdutl.is_some())),
+        ("backups-stay-on-nodes", yes(options.backups_stay_on_nodes)),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }

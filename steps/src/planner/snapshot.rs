@@ -2,8 +2,8 @@
 
 use kup_core::plan::{StepSpec, Wave};
 
-use super::PlanProblem;
 use super::stages::{Stages, step};
+use super::{Options, PlanProblem};
 use crate::facts::etcd::EtcdSurvey;
 use crate::inventory::{Inventory, NodeInventory};
 
@@ -15,6 +15,13 @@ pub(super) const BEFORE_PATCH: &str = "backup-before-etcd-patch";
 /// What the copy of a node's files takes.
 const COPY_MIB: u64 = 1;
 
+impl Options {
+    /// Whether no snapshot of etcd is taken.
+    pub(super) fn takes_no_snapshot(&self) -> bool {
+        self.no_etcd_snapshot || self.backups_stay_on_nodes
+    }
+}
+
 impl Stages<'_> {
     /// Returns the wave that takes a snapshot of etcd; none where the operator wants none.
     pub(super) fn snapshot(
@@ -22,7 +29,7 @@ impl Stages<'_> {
         name: &str,
         (inventory, first): (&Inventory, &NodeInventory),
     ) -> Result<Option<Wave>, PlanProblem> {
-        if self.options.no_etcd_snapshot {
+        if self.options.takes_no_snapshot() {
             return Ok(None);
         }
         let node = &first.node.name;

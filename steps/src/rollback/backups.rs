@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kup_core::id::BlobId;
-use kup_core::journal::Blobs;
+use kup_core::journal::{BlobError, Blobs};
 use kup_core::plan::{Plan, StepSpec};
 use kup_core::state::RunState;
 
@@ -20,6 +20,15 @@ struct Need {
     copy: Option<(String, String)>,
 }
 
+/// A backup that cannot be used, with a reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsound {
+    /// Which step needs it, and what is wrong with it.
+    pub why: String,
+    /// Whether it is only encrypted, as it was written, and there is no key for it.
+    pub is_locked: bool,
+}
+
 /// Returns what is wrong with the backups that a plan of a rollback rests on; each is whole where the node has its bytes, or this machine has.
 ///
 /// # Errors
@@ -28,15 +37,18 @@ pub async fn unsound(
     (plan, state): (&Plan, &RunState),
     blobs: &dyn Blobs,
     hosts: &BTreeMap<String, Arc<dyn Host>>,
-) -> Result<Vec<String>, HostError> {
+) -> Result<Vec<Unsound>, HostError> {
     let mut unsound = Vec::new();
     for (stage, step) in plan.steps() {
-        let Some(need) = need(&stage.target, step, state) else { continue };
-        if !has_copy(&need, hosts).await?
-            && let Err(error) = blobs.get(&need.blob).await
-        {
-            let place = need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
-            unsound.push(format!("{}: {error}{}", need.step, place.unwrap_or_default()));
+        for need in needs(&stage.target, step, state) {
+            if !has_copy(&need, hosts).await?
+                && let Err(error) = blobs.verify(&need.blob).await
+            {
+                let place =
+                    need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
+                let why = format!("{}: {error}{}", need.step, place.unwrap_or_default());
+                unsound.push(Unsound { why, is_locked: matches!(error, BlobError::Locked { .. }) });
+            }
         }
     }
     Ok(unsound)
@@ -50,16 +62,23 @@ async fn has_copy(need: &Need, hosts: &BTreeMap<String, Arc<dyn Host>>) -> Resul
 }
 
 /// Returns what a step of the rollback reads: the pre-image of the step that it undoes, or what its parameters name.
-fn need(target: &str, step: &StepSpec, state: &RunState) -> Option<Need> {
+fn needs(target: &str, step: &StepSpec, state: &RunState) -> Vec<Need> {
     let need = |blob: BlobId, place: Option<String>| Need {
         step: step.id.to_string(),
         blob,
         copy: place.map(|place| (target.to_owned(), place)),
     };
-    if let Some(blob) = step.params.get("blob").and_then(|blob| blob.parse().ok()) {
-        return Some(need(blob, step.params.get("pre-image").cloned()));
+    let named = |name: &str| step.params.get(name).and_then(|blob| blob.parse().ok());
+    if let Some(blob) = named("blob") {
+        return vec![need(blob, step.params.get("pre-image").cloned())];
+    }
+    // What a restore of etcd is made of must be whole here.
+    let restored = ["snapshot", "etcdutl"].into_iter().filter_map(named);
+    let restored: Vec<Need> = restored.map(|blob| need(blob, None)).collect();
+    if !restored.is_empty() {
+        return restored;
     }
     let undone = step.undo_of.as_ref().and_then(|id| state.step(id));
     let kept = undone.and_then(|record| record.prepared.as_ref()).and_then(pre_image_in);
-    kept.map(|(place, blob)| need(blob.clone(), Some(place.to_owned())))
+    kept.map(|(place, blob)| need(blob.clone(), Some(place.to_owned()))).into_iter().collect()
 }

@@ -10,7 +10,9 @@ use kup_core::id::RunId;
 use super::access::Access;
 use super::leftovers::{self, BACKUPS};
 use super::{Shared, SimError, asks, attempt, files, restore, tidy};
-use crate::host::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
+use crate::host::{
+    Address, AttemptStatus, Host, HostError, KeptFiles, Order, Owner, Reply, Stream,
+};
 use crate::script::{self, Script};
 
 /// How long `status` waits for the end of an attempt.
@@ -123,6 +125,22 @@ impl Host for SimHost {
                 .map_err(|e| SimError::io("write", world.dir.join(&self.node), e))
         })?;
         Ok(path)
+    }
+
+    async fn keep_files(
+        &self,
+        run: &RunId,
+        name: &str,
+        paths: &[String],
+    ) -> Result<KeptFiles, HostError> {
+        let script = Script::new(script::READ_FILES, paths.to_vec());
+        let tar = self.ask(&script).await?.stdout;
+        let path = self.keep(run, name, &tar).await?;
+        let kept = self.reach(|world| {
+            let place = files::kept_path(&world.dir, &self.node, &path);
+            std::fs::read(&place).map_err(|e| SimError::io("read", place, e))
+        })?;
+        Ok(KeptFiles { path, sha256: leftovers::sha256(&kept), length: kept.len() as u64 })
     }
 
     async fn tidy(&self, script: &Script) -> Result<Reply, HostError> {

@@ -45,6 +45,11 @@ pub(super) fn hashes(dir: &Path, node: &str, paths: &[String]) -> String {
     text
 }
 
+/// Returns the SHA-256 of bytes in hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -72,14 +72,18 @@ async fn the_same_entries_give_the_same_bytes() {
 #[test]
 fn the_samples_have_every_type_of_event() {
     let (first, second) = both_halves();
-    let later =
-        [crate::gate_ignored::entries(), crate::afterwords::entries(), crate::ways_back::entries()];
+    let later = [
+        crate::gate_ignored::entries(),
+        crate::afterwords::entries(),
+        crate::ways_back::entries(),
+        crate::guarded::entries(),
+    ];
     let later = later.concat();
     let mut types: Vec<u16> =
         [first, second, later].concat().iter().map(|entry| entry.event.type_id()).collect();
     types.sort_unstable();
     types.dedup();
-    assert_eq!(types, (1..=21).collect::<Vec<_>>());
+    assert_eq!(types, (1..=22).collect::<Vec<_>>());
 }
 
 #[test]

@@ -143,6 +143,7 @@ fn named_blobs(entry: &Entry) -> Vec<&BlobId> {
         | Event::RunFinished(_)
         | Event::RunCommitted(_)
         | Event::BackupsFreed(_)
+        | Event::BackupsGuarded(_)
         | Event::Opaque(_) => Vec::new(),
     }
 }

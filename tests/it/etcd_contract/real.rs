@@ -11,7 +11,9 @@ use kup_core::activity::AttemptName;
 use kup_core::id::RunId;
 use kup_steps::etcd::grpc::ThroughHosts;
 use kup_steps::etcd::{Etcd, EtcdError};
-use kup_steps::host::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
+use kup_steps::host::{
+    Address, AttemptStatus, Host, HostError, KeptFiles, Order, Owner, Reply, Stream,
+};
 use kup_steps::script::Script;
 use tokio::net::TcpStream;
 
@@ -45,6 +47,10 @@ impl Host for Desk {
     }
 
     async fn keep(&self, _: &RunId, _: &str, _: &[u8]) -> Result<String, HostError> {
+        panic!("nothing is kept here")
+    }
+
+    async fn keep_files(&self, _: &RunId, _: &str, _: &[String]) -> Result<KeptFiles, HostError> {
         panic!("nothing is kept here")
     }
 

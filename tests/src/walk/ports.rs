@@ -12,7 +12,9 @@ use kup_core::journal::{AppendError, Journal, NewEntry};
 use kup_steps::cluster::{
     Cluster, ClusterError, ClusterSurvey, ConfigMap, Eviction, Node, ObjectName, Pod,
 };
-use kup_steps::host::{Address, AttemptStatus, Host, HostError, Order, Owner, Reply, Stream};
+use kup_steps::host::{
+    Address, AttemptStatus, Host, HostError, KeptFiles, Order, Owner, Reply, Stream,
+};
 use kup_steps::script::Script;
 use serde_json::Value;
 
@@ -120,6 +122,17 @@ impl Host for WatchedHost {
         self.before("keep").await?;
         let answer = self.inner.keep(run, name, bytes).await;
         self.after("keep", answer).await
+    }
+
+    async fn keep_files(
+        &self,
+        run: &RunId,
+        name: &str,
+        paths: &[String],
+    ) -> Result<KeptFiles, HostError> {
+        self.before("keep-files").await?;
+        let answer = self.inner.keep_files(run, name, paths).await;
+        self.after("keep-files", answer).await
     }
 
     async fn tidy(&self, script: &Script) -> Result<Reply, HostError> {

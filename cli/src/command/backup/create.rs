@@ -6,17 +6,18 @@ use kup_core::id::RunId;
 use kup_steps::inventory;
 use kup_steps::planner::backup_plan;
 
-use crate::args::{Global, ReachArgs};
+use crate::args::{Create, Global};
 use crate::command::start::{Driving, drive};
 use crate::command::upgrade::{Planned, Reached, look};
 use crate::connect::{connect, reach};
 use crate::error::{CliError, Exit};
+use crate::guarding::{guard, sentence};
 use crate::output::tell;
 use crate::rescue;
 use crate::system::new_run_id;
 use crate::wiring::{Session, discard};
 
-pub(super) async fn run(global: &Global, args: &ReachArgs) -> Result<Exit, CliError> {
+pub(super) async fn run(global: &Global, args: &Create) -> Result<Exit, CliError> {
     let session = Session::open(global)?;
     let run = new_run_id(session.clock.now());
     let run =
@@ -30,7 +31,8 @@ pub(super) async fn run(global: &Global, args: &ReachArgs) -> Result<Exit, CliEr
     }
 }
 
-async fn prepare(session: &Session, args: &ReachArgs, run: &RunId) -> Result<Planned, CliError> {
+async fn prepare(session: &Session, args: &Create, run: &RunId) -> Result<Planned, CliError> {
+    let (guard, args) = (guard(&args.guard)?, &args.reach);
     if args.cluster.is_some() {
         session.store.make_folder(run)?;
     }
@@ -41,11 +43,14 @@ async fn prepare(session: &Session, args: &ReachArgs, run: &RunId) -> Result<Pla
     }
     let reached = look(session, connected, Vec::new(), args.programs_from.clone()).await?;
     let Reached { connected, hosts, inventory } = reached;
-    let plan = backup_plan(&inventory)?;
+    let plan = backup_plan(&inventory, &guard)?;
     tell!(
         "Copying from the cluster at {} and its {} nodes; nothing is changed there.",
         inventory.cluster.endpoint,
         inventory.nodes.len()
     );
-    Ok(Planned { connected, hosts, inventory, plan, gates: Vec::new() })
+    if let Some(how) = sentence(&guard) {
+        tell!("{how}.");
+    }
+    Ok(Planned { connected, hosts, inventory, plan, gates: Vec::new(), guard })
 }

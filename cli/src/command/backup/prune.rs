@@ -55,7 +55,7 @@ fn look(session: &Session, args: &Prune) -> Result<Looked, CliError> {
         match session.read(&run) {
             Ok((state, entries)) => {
                 pasts.push(Past::of(&run, &state, takes_backups(&state.started.plan)));
-                let blobs = session.store.blobs(&run);
+                let blobs = session.blobs(&run);
                 bytes.push(backup_blobs(&entries).iter().map(|(id, _)| blobs.length(id)).sum());
             }
             Err(error) => unreadable.push((run, error)),

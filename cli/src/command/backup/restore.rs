@@ -21,7 +21,7 @@ use crate::wiring::Session;
 const SNAPSHOT: &str = "snapshot.db";
 
 pub(super) async fn run(global: &Global, args: &Restore) -> Result<Exit, CliError> {
-    let session = Session::open(global)?;
+    let session = Session::open_with(global, &args.identity)?;
     let copies = catalogue::named(&session, &args.backup)?;
     let copies = of_cluster(copies, args)?;
     let (kept, bytes) = good(&session, &copies).await?;
@@ -64,18 +64,37 @@ fn of_cluster(copies: Vec<Kept>, args: &Restore) -> Result<Vec<Kept>, CliError> 
 
 /// Returns the first copy whose bytes are as they were kept.
 async fn good(session: &Session, copies: &[Kept]) -> Result<(Kept, Vec<u8>), CliError> {
-    let mut why = Vec::new();
+    let (mut why, mut are_sealed) = (Vec::new(), true);
     for kept in copies {
-        let path = session.store.blobs(&kept.run).path(&kept.id);
+        let path = session.blobs(&kept.run).path(&kept.id);
         match read(session, kept).await {
             (Proof::Good, bytes) => return Ok((kept.clone(), bytes)),
-            (proof, _) => why.push(format!("{}: {proof:?}", path.display())),
+            (Proof::OnlyOnNode, _) => return Err(only_on_node(kept)),
+            (proof, _) => {
+                are_sealed &= proof == Proof::Sealed;
+                why.push(format!("{}: {proof:?}", path.display()));
+            }
         }
+    }
+    if are_sealed {
+        let message = "the backup is encrypted, and no identity was given that opens it";
+        let error = CliError::unchanged(Exit::Usage, message)
+            .hint("`--backup-identity FILE` names an age identity or a private key of SSH");
+        return Err(why.into_iter().fold(error, CliError::cause));
     }
     let message = "the backup cannot be believed: its bytes are not those that were kept";
     let error = CliError::unchanged(Exit::Damaged, message)
         .hint("`kup backup verify --nodes` says whether its node has a good copy");
     Err(why.into_iter().fold(error, CliError::cause))
+}
+
+fn only_on_node(kept: &Kept) -> CliError {
+    let place = kept.on_node.as_deref().unwrap_or_default();
+    let message = format!("the backup is on its node only, in {place} on {}", kept.target);
+    CliError::unchanged(Exit::Usage, message).hint(format!(
+        "`kup rollback {}` uses it there; `kup backup verify {} --nodes` asks whether it is whole",
+        kept.run, kept.run
+    ))
 }
 
 /// Writes a snapshot of etcd, which may not fit into memory.
@@ -86,7 +105,7 @@ async fn snapshot(session: &Session, kept: &Kept, folder: &Path) -> Result<Exit,
             .because(e)
             .state(format!("{} has only a part of the backup", folder.display()))
     };
-    let mut pieces = session.store.blobs(&kept.run).open(&kept.id).await.map_err(|e| failed(&e))?;
+    let mut pieces = session.blobs(&kept.run).open(&kept.id).await.map_err(|e| failed(&e))?;
     make_folder(folder)?;
     let mut file = create(&path).map_err(|e| failed(&e))?;
     while let Some(piece) = pieces.next().await.map_err(|e| failed(&e))? {

@@ -8,6 +8,7 @@ use super::differences::differences;
 use super::{HopPicture, Picture, Takes, Visit, WavePicture};
 use crate::asked::Asked;
 use crate::estimate::Basis;
+use crate::guarding::sentence;
 
 /// Where the costs stand.
 const WIDTH: usize = 84;
@@ -32,6 +33,9 @@ pub(crate) fn screen(picture: &Picture) -> String {
     );
     for hop in &picture.hops {
         text += &hop_lines(hop);
+    }
+    if let Some(how) = sentence(&picture.guard) {
+        let _ = writeln!(text, "\nBackups\n  {how}");
     }
     for left in &picture.left_out {
         let _ = writeln!(text, "! {} is left out: {}", left.node, left.why);

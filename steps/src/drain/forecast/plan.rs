@@ -62,6 +62,7 @@ mod tests {
             drain: Drain { force: true, timeout: Duration::from_secs(60), ..Drain::default() },
             no_etcd_snapshot: false,
             etcdutl: None,
+            backups_stay_on_nodes: false,
         };
         let plan = plan(&inventory, &options).unwrap();
         let draining = Draining::of_plan(&plan, &inventory);

@@ -140,6 +140,7 @@ fn picture() -> Picture {
     let verify = visit("cluster", proof, &[("verify that the whole cluster is at v1.34.1", 3)]);
     let (what, place) = ("the release notes of v1.34".to_owned(), "https://k8s.io".to_owned());
     Picture {
+        guard: kup_core::guard::Guard::Plain,
         schema: 1,
         kup: "0.0.0",
         cluster: ClusterPicture {
