@@ -8,6 +8,8 @@ use kup_store::{FileBlobs, Identities, Recipients};
 use crate::args::{GuardArgs, IdentityArgs};
 use crate::error::{CliError, Exit};
 
+/// Keys that are longer are shown by their ends.
+const SHOWN: usize = 70;
 /// The longest file with identities, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -55,13 +57,23 @@ pub(crate) fn guarded(blobs: FileBlobs, guard: &Guard) -> Result<FileBlobs, CliE
     })
 }
 
+/// Returns as much of a recipient as tells it from others: keys of RSA fill a screen.
+fn short(recipient: &str) -> String {
+    match recipient.split(' ').collect::<Vec<_>>().as_slice() {
+        [kind, key, who @ ..] if key.len() > SHOWN => {
+            let end: String = key.chars().skip(key.chars().count().saturating_sub(12)).collect();
+            [&[*kind, &format!("...{end}")], who].concat().join(" ")
+        }
+        _ => recipient.to_owned(),
+    }
+}
+
 /// Says in a sentence how secret backups are kept; nothing where nothing was chosen.
 pub(crate) fn sentence(guard: &Guard) -> Option<String> {
     match guard {
         Guard::Plain => None,
         Guard::Encrypted { recipients } => {
-            let short = |text: &String| text.chars().take(40).collect::<String>();
-            let to: Vec<String> = recipients.iter().map(short).collect();
+            let to: Vec<String> = recipients.iter().map(|text| short(text)).collect();
             Some(format!(
                 "Nodes' files and snapshots of etcd are encrypted before they reach this machine's disk, to {}; `--backup-identity` opens them",
                 to.join(" and ")

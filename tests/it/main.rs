@@ -13,6 +13,7 @@ mod cli_backup_create;
 mod cli_commit;
 mod cli_guard;
 mod cli_import;
+mod cli_on_nodes;
 mod cli_plan;
 mod cli_program;
 mod cli_prune;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kup_core::catalog::Catalog;
 use kup_core::clock::Clock;
 use kup_core::event::{Event, GateChecked, GateIgnored, Reach, RunStarted, Verdict};
+use kup_core::guard::Guard;
 use kup_core::plan::GateSpec;
 use kup_steps::cluster::Cluster;
 use kup_steps::host::Host;
@@ -33,7 +34,7 @@ pub(super) fn started(inventory: &Inventory, route: &Route) -> Result<RunStarted
         until: None,
         plan: match plan(inventory, &options) {
             // There is nothing to go to, so that the run takes backups.
-            Err(PlanProblem::Equal(_)) => backup_plan(inventory)?,
+            Err(PlanProblem::Equal(_)) => backup_plan(inventory, &Guard::Plain)?,
             plan => plan?,
         },
     })
