@@ -13,6 +13,7 @@ use crate::wiring::Session;
 use guess::guess;
 
 mod guess;
+pub(crate) mod way_back;
 
 /// Runs that are read at most, the latest ones.
 const MAX_RUNS: usize = 5;
@@ -110,6 +111,8 @@ fn does(target: &str, step: &StepSpec) -> String {
         Some((hop, rest)) if hop.starts_with("hop") && rest.contains('.') => rest,
         Some(_) | None => id,
     };
+    // A way back does the same as the way there.
+    let id = id.strip_prefix("rollback.").unwrap_or(id);
     let plain = id.strip_suffix(target).and_then(|id| id.strip_suffix('.')).unwrap_or(id);
     let role = step.params.get("role").map(|role| format!(" {role}")).unwrap_or_default();
     format!("{plain}{role}")

@@ -38,6 +38,7 @@ mod node_surveys;
 mod reader;
 mod rollback;
 mod rollback_parts;
+mod rollback_restore;
 mod seeds;
 mod sim_crash;
 mod sim_half_done;

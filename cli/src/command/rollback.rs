@@ -21,6 +21,8 @@ use super::{confirm, confirm_by_typing};
 use crate::args::{Format, Global, Rollback};
 use crate::connect::Connected;
 use crate::error::{CliError, Exit};
+use crate::estimate::Durations;
+use crate::estimate::way_back::Times;
 use crate::output::{self, tell};
 use crate::render::rollback::{Shown, way_table};
 use crate::wiring::{Driver, Session, conclude};
@@ -59,7 +61,7 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
             }
             Phase::Rollback => return Err(under_way(&run)),
         };
-        return show(global, &way, &seen).map(|()| Exit::Done);
+        return show(global, &session, (&way, &seen)).map(|()| Exit::Done);
     }
     let (mut driver, _cluster_lock) = take_over(&session, &run, None).await?;
     match seen.phase {
@@ -195,7 +197,7 @@ async fn agree(
     let mut way = (way, present);
     must_be_sound((session, run), (&way.0, state), driver.world.machines()).await?;
     let shown = Global { state_dir: None, output: Format::Table, verbose: global.verbose };
-    show(&shown, &way, state)?;
+    show(&shown, session, (&way, state))?;
     let changed = !way.1.changed.is_empty();
     if changed && args.yes && !args.overwrite_changes {
         return Err(CliError::unchanged(
@@ -300,8 +302,14 @@ async fn must_be_sound(
     Err(error.hint(format!("`kup backup verify {run}` reads all of them; bring the blob back under its name from a copy of the state directory")))
 }
 
-fn show(global: &Global, way: &(Way, Present), state: &RunState) -> Result<(), CliError> {
-    let shown = Shown::of(&way.0, &way.1);
+fn show(
+    global: &Global,
+    session: &Session,
+    (way, state): (&(Way, Present), &RunState),
+) -> Result<(), CliError> {
+    let cluster = (state.started.cluster.uid.as_str(), state.started.reach.kind.as_str());
+    let times = Times::of(&way.0, state, &Durations::learn(session, cluster));
+    let shown = Shown::of(&way.0, &way.1, times);
     let endpoint = &state.started.cluster.endpoint;
     output::print(global.output, &shown, || way_table(&shown, endpoint))
 }

@@ -8,10 +8,12 @@ use kup_core::plan::StepSpec;
 pub(super) fn guess(step: &StepSpec) -> Duration {
     let worker = step.params.get("role").is_some_and(|role| role == "worker");
     let seconds = match step.activity.as_str() {
-        "repository" | "cordon" | "uncordon" | "backup-node" | "backup-objects" => 5,
+        "repository" | "cordon" | "uncordon" | "backup-node" | "backup-objects" | "etcdutl"
+        | "kubelet-stop" | "restore-swap" => 5,
         "packages" => 40,
         "prefetch" => 60,
-        "etcd-snapshot" => 10,
+        "etcd-snapshot" | "restore-stop" | "restore-prepare" | "etcd-agree" => 10,
+        "restore-start" => 20,
         "upgrade-plan" => 20,
         "kubeadm-apply" => 240,
         "kubeadm-node" if worker => 20,

@@ -1,10 +1,15 @@
 //! The plan of a rollback.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use kup_core::plan::{Plan, Stage, Wave};
 use kup_steps::rollback::{Present, Way, Written};
 use serde::Serialize;
+
+use crate::estimate::Basis;
+use crate::estimate::way_back::Times;
+use crate::render::time;
 
 /// What an operator is shown of a way back.
 #[derive(Debug, Serialize)]
@@ -17,6 +22,12 @@ pub(crate) struct Shown<'a> {
     without_api: Option<&'a str>,
     /// What somebody else has changed since the run left it.
     changed: &'a [String],
+    /// How long it takes, in seconds.
+    takes_seconds: u64,
+    /// For how long of it no API server answers, in seconds.
+    without_api_seconds: u64,
+    /// Whether that was measured in earlier runs.
+    basis: Basis,
     /// What is lost.
     loss: Option<Lost<'a>>,
     plan: &'a Plan,
@@ -34,13 +45,16 @@ struct Lost<'a> {
 }
 
 impl<'a> Shown<'a> {
-    pub(crate) fn of(way: &'a Way, present: &'a Present) -> Self {
+    pub(crate) fn of(way: &'a Way, present: &'a Present, times: Times) -> Self {
         Self {
             class: format!("{:?}", way.class),
             cost: way.class.explain(),
             until: way.until.as_deref(),
             without_api: present.silent.as_deref(),
             changed: &present.changed,
+            takes_seconds: times.all.time.as_secs(),
+            without_api_seconds: times.without_api.time.as_secs(),
+            basis: times.all.basis,
             loss: way.loss.as_ref().map(|loss| Lost {
                 since: &loss.since,
                 written: present.written.as_ref(),
@@ -59,6 +73,7 @@ pub(crate) fn way_table(shown: &Shown<'_>, endpoint: &str) -> String {
         writeln!(text, "{words}").ok();
     };
     line(format!("{}: {}", shown.class, shown.cost));
+    line(times(shown));
     if let Some(loss) = &shown.loss {
         line(lost(loss));
     }
@@ -79,6 +94,16 @@ pub(crate) fn way_table(shown: &Shown<'_>, endpoint: &str) -> String {
         ));
     }
     text
+}
+
+fn times(shown: &Shown<'_>) -> String {
+    let about = if shown.basis == Basis::Guess { "~" } else { "about " };
+    let said = |seconds: u64| format!("{about}{}", time(Duration::from_secs(seconds)));
+    let away = match shown.without_api_seconds {
+        0 => "an API server answers all the while".to_owned(),
+        seconds => format!("no API server answers for {} of it", said(seconds)),
+    };
+    format!("Takes {}; {away}.", said(shown.takes_seconds))
 }
 
 /// What changes by itself, again and again: to lose it costs nothing.
