@@ -10,7 +10,8 @@ use kup_core::id::BlobId;
 use crate::cluster::Node;
 use crate::world::{World, cluster_error};
 
-mod addons;
+pub(crate) mod addons;
+pub mod addons_back;
 pub mod backup;
 mod call;
 pub(crate) mod config_maps;
@@ -63,7 +64,7 @@ fn minds_changes(cx: &StepContext) -> bool {
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 26] = [
+    let all: [Arc<dyn Activity>; 27] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
@@ -82,6 +83,7 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(etcd_image_tag::EtcdImageTag(world())),
         Arc::new(etcd_snapshot::EtcdSnapshot(world())),
         Arc::new(config_maps_back::ConfigMaps(world())),
+        Arc::new(addons_back::Addons(world())),
         Arc::new(cordon::Cordon(world())),
         Arc::new(drain::Drain(world())),
         Arc::new(kubelet_restart::KubeletRestart(world())),

@@ -49,8 +49,8 @@ impl Class {
         match self {
             Self::R0 => "nothing live was changed yet; packages, holds and repositories go back",
             Self::R1 => {
-                "files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is undone: objects \
-                 made since stay; CoreDNS and kube-proxy keep their new images and configuration. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
+                "files, ConfigMaps, CoreDNS, kube-proxy, packages, holds and repositories of this run go back. No write to the cluster is undone: \
+                 objects made since stay. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
             }
         }
     }
@@ -65,6 +65,8 @@ pub struct Way {
     pub class: Class,
     /// The last wave to run before pausing, where not everything is to go back now.
     pub until: Option<String>,
+    /// What stays as the run left it, in sentences.
+    pub stays: Vec<String>,
 }
 
 impl Way {
@@ -112,7 +114,7 @@ pub fn rollback(
     let (from, to) = (state.plan.to.clone(), state.plan.from.clone());
     let plan = Plan { from, to, gates: Vec::new(), waves };
     let until = until.filter(|_| !matches!(extent, Extent::All));
-    Ok(Way { plan, class: class(state), until })
+    Ok(Way { plan, class: class(state), until, stays: back.stays })
 }
 
 /// Returns the waves of one turn: the nodes in reverse order, then what waits for the API.

@@ -12,6 +12,7 @@ pub(super) fn guess(step: &StepSpec) -> Duration {
         "packages" => 40,
         "prefetch" => 60,
         "etcd-snapshot" => 10,
+        "addons" => 40,
         "upgrade-plan" => 20,
         "kubeadm-apply" => 240,
         "kubeadm-node" if worker => 20,

@@ -17,6 +17,8 @@ pub(crate) struct Shown<'a> {
     without_api: Option<&'a str>,
     /// What somebody else has changed since the run left it.
     changed: &'a [String],
+    /// What stays as the run left it.
+    stays: &'a [String],
     plan: &'a Plan,
 }
 
@@ -28,6 +30,7 @@ impl<'a> Shown<'a> {
             until: way.until.as_deref(),
             without_api: present.silent.as_deref(),
             changed: &present.changed,
+            stays: &way.stays,
             plan: &way.plan,
         }
     }
@@ -41,6 +44,7 @@ pub(crate) fn way_table(shown: &Shown<'_>, endpoint: &str) -> String {
         writeln!(text, "{words}").ok();
     };
     line(format!("{}: {}", shown.class, shown.cost));
+    shown.stays.iter().for_each(|what| line(format!("{what}.")));
     if let Some(wave) = shown.until {
         line(format!(
             "Rests after {wave}; what stands below it stays as it is until `kup rollback` is said again."
