@@ -12,7 +12,8 @@ use crate::world::{World, cluster_error};
 
 use self::restoring::{Part, Restoring};
 
-mod addons;
+pub(crate) mod addons;
+pub mod addons_back;
 pub mod backup;
 mod bring;
 mod call;
@@ -71,7 +72,7 @@ fn minds_changes(cx: &StepContext) -> bool {
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
     let restoring = |part| Restoring { world: world(), part };
-    let all: [Arc<dyn Activity>; 33] = [
+    let all: [Arc<dyn Activity>; 34] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
@@ -90,6 +91,7 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(etcd_image_tag::EtcdImageTag(world())),
         Arc::new(etcd_snapshot::EtcdSnapshot(world())),
         Arc::new(config_maps_back::ConfigMaps(world())),
+        Arc::new(addons_back::Addons(world())),
         Arc::new(cordon::Cordon(world())),
         Arc::new(drain::Drain(world())),
         Arc::new(kubelet_restart::KubeletRestart(world())),

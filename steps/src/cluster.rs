@@ -222,6 +222,10 @@ pub trait Cluster: Send + Sync {
     /// Returns an object as the API shows it, `None` when there is none.
     async fn object(&self, name: &ObjectName) -> Result<Option<Value>, ClusterError>;
 
+    /// Writes an object that is there, whole. It must still have the `resourceVersion` that stands in it, so that a later change by somebody else is
+    /// not lost.
+    async fn put_object(&self, name: &ObjectName, object: &Value) -> Result<(), ClusterError>;
+
     /// Gives a ConfigMap of kube-system this `data`, creating it where there is none; `expected` is the
     /// `resource_version` it must still have, so that a later change by somebody else is not lost.
     async fn put_config_map(

@@ -59,8 +59,8 @@ impl Class {
                  applications keep) does not go back. No API server answers meanwhile; running containers go on. The old data of etcd stay aside on each member"
             }
             Self::R1 => {
-                "files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is undone: objects \
-                 made since stay; CoreDNS and kube-proxy keep their new images and configuration. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
+                "files, ConfigMaps, CoreDNS, kube-proxy, packages, holds and repositories of this run go back. No write to the cluster is undone: \
+                 objects made since stay. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
             }
         }
     }
@@ -96,6 +96,8 @@ pub struct Way {
     pub loss: Option<Loss>,
     /// The last wave to run before pausing, where not everything is to go back now.
     pub until: Option<String>,
+    /// What stays as the run left it, in sentences.
+    pub stays: Vec<String>,
 }
 
 impl Way {
@@ -154,7 +156,7 @@ pub fn rollback(
     let plan = Plan { from, to, gates: Vec::new(), waves };
     let until = until.filter(|_| !matches!(extent, Extent::All));
     let class = if restore.is_some() { Class::R3 } else { class(state) };
-    Ok(Way { plan, class, loss: restore.map(|it| it.loss()), until })
+    Ok(Way { plan, class, loss: restore.map(|it| it.loss()), until, stays: back.stays })
 }
 
 /// Returns the waves of one turn: the nodes in reverse order, then what waits for the API.

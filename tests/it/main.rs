@@ -37,6 +37,8 @@ mod node_scripts;
 mod node_surveys;
 mod reader;
 mod rollback;
+mod rollback_addons;
+mod rollback_older;
 mod rollback_parts;
 mod rollback_restore;
 mod seeds;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use kup_core::decide::Mode;
 use kup_core::engine::Rest;
-use kup_core::event::{Event, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
+use kup_core::event::{Event, Outcome, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
-use kup_core::state::{Phase, RunState, Status};
+use kup_core::state::{Phase, RunState, Status, StepRecord};
 use kup_steps::etcd::Etcd;
 use kup_steps::host::Host;
 use kup_steps::planner::takes_backups;
@@ -322,17 +322,42 @@ fn must_be_newest(session: &Session, run: &RunId, seen: &RunState) -> Result<(),
             && summary.run != *run
             && summary.started > seen.started_at
     };
-    let over = matches!(seen.status, Status::Finished(kup_core::event::Outcome::Abandoned));
-    // Nothing rests on a run that only took backups.
-    let upgrades = |later: &&kup_store::RunSummary| {
-        session.read(&later.run).map_or(true, |(state, _)| !takes_backups(&state.started.plan))
-    };
-    match summaries.iter().filter(started).find(upgrades) {
-        Some(later) if !over => Err(CliError::unchanged(
-            Exit::Usage,
-            format!("run {run} is not the newest of its cluster: {} came later", later.run),
-        )
-        .hint(format!("`kup rollback {}` first", later.run))),
-        Some(_) | None => Ok(()),
+    if seen.status == Status::Finished(Outcome::Abandoned) {
+        return Ok(());
+    }
+    for later in summaries.iter().filter(started) {
+        let state = session.read(&later.run).ok().map(|(state, _)| state);
+        if state.as_ref().is_some_and(has_left_nothing) {
+            continue;
+        }
+        let is_abandoned =
+            state.is_some_and(|it| it.status == Status::Finished(Outcome::Abandoned));
+        let message =
+            format!("run {run} is not the newest of its cluster: {} came later", later.run);
+        let hint = match is_abandoned {
+            false => format!("`kup rollback {}` first", later.run),
+            true => format!(
+                "run {} was abandoned, and what it did stays: `kup show {}`. Nothing leads back over it; go forward with `kup start`",
+                later.run, later.run
+            ),
+        };
+        return Err(CliError::unchanged(Exit::Usage, message).hint(hint));
+    }
+    Ok(())
+}
+
+/// Whether a run has left the cluster as it found it: it only took backups, it went back as a whole, or it was given up before it did anything.
+fn has_left_nothing(state: &RunState) -> bool {
+    if takes_backups(&state.started.plan) {
+        return true;
+    }
+    match state.status {
+        Status::Finished(Outcome::RolledBack) => state.left_out().is_empty(),
+        Status::Finished(Outcome::Abandoned) => !state.started.plan.steps().any(|(_, step)| {
+            let looks = ["etcd-snapshot", "prefetch", "upgrade-plan"];
+            !looks.contains(&step.activity.as_str())
+                && state.step(&step.id).is_some_and(StepRecord::had_effects)
+        }),
+        Status::Finished(Outcome::Succeeded) | Status::Running | Status::Paused(_) => false,
     }
 }

@@ -14,6 +14,7 @@ pub(super) fn guess(step: &StepSpec) -> Duration {
         "prefetch" => 60,
         "etcd-snapshot" | "restore-stop" | "restore-prepare" | "etcd-agree" => 10,
         "restore-start" => 20,
+        "addons" => 40,
         "upgrade-plan" => 20,
         "kubeadm-apply" => 240,
         "kubeadm-node" if worker => 20,

@@ -30,6 +30,8 @@ pub(crate) struct Shown<'a> {
     basis: Basis,
     /// What is lost.
     loss: Option<Lost<'a>>,
+    /// What stays as the run left it.
+    stays: &'a [String],
     plan: &'a Plan,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Shown<'a> {
                 written: present.written.as_ref(),
                 unknown: present.etcd_silent.as_deref(),
             }),
+            stays: &way.stays,
             plan: &way.plan,
         }
     }
@@ -77,6 +80,7 @@ pub(crate) fn way_table(shown: &Shown<'_>, endpoint: &str) -> String {
     if let Some(loss) = &shown.loss {
         line(lost(loss));
     }
+    shown.stays.iter().for_each(|what| line(format!("{what}.")));
     if let Some(wave) = shown.until {
         line(format!(
             "Rests after {wave}; what stands below it stays as it is until `kup rollback` is said again."

@@ -18,7 +18,7 @@ use super::{addons, call, config_maps, kubelet_files, manifests, pre_image, runn
 use crate::attempt;
 use crate::facts::{ControlPlaneState, KubeletState, STATIC_PODS};
 use crate::script::{KUBEADM_APPLY, KUBEADM_NODE, KUBEADM_PHASE, Script};
-use crate::world::World;
+use crate::world::{World, cluster_error};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Command {
@@ -134,6 +134,7 @@ impl Kubeadm {
         if self.command == Command::Apply {
             left.extend(config_maps::left(cluster).await?);
         }
+        left.extend(addons::left(cluster).await.map_err(|e| cluster_error(&e))?);
         Ok(at_version.then_some(Proof { evidence, left }))
     }
 

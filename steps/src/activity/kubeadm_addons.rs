@@ -1,7 +1,7 @@
 //! The phase `addon`, after the last control plane: CoreDNS and kube-proxy, or one of them.
 //!
 //! Changes: their Deployment, DaemonSet and ConfigMaps; kubeadm does nothing where one is disabled or was never there. Half-way: one is new, the other
-//! old. Observe: the images of kube-proxy's pods, which carry the version; CoreDNS's do not. Undo: none; they run beside an older API server.
+//! old. Observe: the images of kube-proxy's pods, which carry the version; CoreDNS's do not. Undo: none; `addons_back.rs` puts them back.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use kup_core::activity::{
 use kup_core::event::{Found, Settlement};
 
 use super::call::{self, Care};
-use super::manifests;
+use super::{addons, manifests};
 use crate::attempt;
 use crate::cluster::Pod;
 use crate::world::{World, cluster_error};
@@ -42,7 +42,11 @@ impl KubeadmAddons {
         let n_new = pods.iter().filter(|pod| is_at(pod, version)).count();
         let n_pods = pods.len();
         let evidence = format!("{n_new} of {n_pods} pods of kube-proxy are at {version}");
-        Ok((n_new > 0 || pods.is_empty()).then(|| Proof::from(evidence)))
+        if n_new == 0 && !pods.is_empty() {
+            return Ok(None);
+        }
+        let left = addons::left(self.0.cluster().await?).await.map_err(|e| cluster_error(&e))?;
+        Ok(Some(Proof { evidence, left }))
     }
 }
 

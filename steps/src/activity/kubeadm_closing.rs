@@ -13,10 +13,11 @@ use kup_core::activity::{
 };
 use kup_core::event::{Found, Settlement};
 
+use super::addons;
 use super::call::{self, Care};
 use super::{manifests, pre_image, running};
 use crate::attempt;
-use crate::world::World;
+use crate::world::{World, cluster_error};
 
 /// The activity `kubeadm-closing`. Parameters: `version`, `role`, `call`, `config`.
 pub struct KubeadmClosing(pub Arc<World>);
@@ -34,7 +35,8 @@ impl KubeadmClosing {
             )));
         }
         let running = running::at_version(self.0.cluster().await?, &cx.target, version).await?;
-        let left = manifests::hashes(&state, &kubelet);
+        let mut left = manifests::hashes(&state, &kubelet);
+        left.extend(addons::left(self.0.cluster().await?).await.map_err(|e| cluster_error(&e))?);
         let evidence = format!("kubeadm finds the static pods of {} as they are", cx.target);
         Ok(running.map(|_| Proof { evidence, left }))
     }

@@ -167,6 +167,10 @@ impl Cluster for KubeApi {
         self.find(&format!("read {name}"), &objects::path(name)).await
     }
 
+    async fn put_object(&self, name: &ObjectName, object: &Value) -> Result<(), ClusterError> {
+        write::put_object(self, name, object).await
+    }
+
     async fn put_config_map(
         &self,
         name: &str,

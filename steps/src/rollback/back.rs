@@ -1,18 +1,22 @@
 //! The steps that undo what was done to one node.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use kup_core::id::StepId;
-use kup_core::plan::{Stage, StepSpec};
+use kup_core::plan::{Policy, Stage, StepSpec};
 use kup_core::state::{RunState, StepRecord};
 
 use super::RollbackProblem;
+use super::changed::addons_left;
 use super::extent::Turn;
-use crate::activity::{config_maps, pre_image_in};
+use crate::activity::{addons, config_maps, pre_image_in};
 use crate::planner::{step, step_id};
 
 /// The steps that write the ConfigMaps that a step of its own puts back.
 const WRITES_MAPS: [&str; 2] = ["kubeadm-apply", "kubeadm-upload-config"];
+/// How long kube-proxy may take to be back on all nodes.
+const ROLLOUT: Duration = Duration::from_secs(900);
 /// The steps that write the kubelet's files; each has them in its pre-image.
 const WRITES_KUBELET_FILES: [&str; 3] = ["kubeadm-apply", "kubeadm-node", "kubeadm-kubelet-config"];
 /// The last steps that may have written them, the very last first.
@@ -46,11 +50,14 @@ pub(super) struct Back<'a> {
     is_alone: bool,
     /// What waits until the API answers.
     pub(super) late: Vec<Stage>,
+    /// What stays as the run left it, in sentences.
+    pub(super) stays: Vec<String>,
 }
 
 impl<'a> Back<'a> {
     pub(super) fn new(state: &'a RunState, is_alone: bool) -> Self {
-        Self { state, hop: 1, emitted: BTreeSet::new(), is_alone, late: Vec::new() }
+        let (late, stays) = (Vec::new(), Vec::new());
+        Self { state, hop: 1, emitted: BTreeSet::new(), is_alone, late, stays }
     }
 
     /// Returns the id that a step has in this hop.
@@ -85,8 +92,8 @@ impl<'a> Back<'a> {
             steps.extend(self.kubelet(node)?);
         }
         if WRITES_MAPS.into_iter().any(|id| self.has((stage, turn), id)) {
-            let maps = self.config_maps(node)?;
-            self.when_served(node, maps);
+            let (maps, addons) = (self.config_maps(node)?, self.addons(node)?);
+            self.when_served(node, maps.into_iter().chain(addons));
         }
         for id in UNDONE {
             if self.has((stage, turn), id) {
@@ -113,6 +120,25 @@ impl<'a> Back<'a> {
         let kept = kept.ok_or(RollbackProblem::NoBackup(id))?;
         let params = [("blob", kept.blob.to_string()), ("left", left(record, "configmap:"))];
         self.plain("config-maps", node, &params).map(Some)
+    }
+
+    /// The addons go back after everything that they serve. A run that has kept none leaves them.
+    fn addons(&mut self, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
+        let written = WRITES_MAPS.iter().find_map(|id| self.record(id, node));
+        let Some((_, record)) = written else { return Ok(None) };
+        let backups = record.prepared.iter().flat_map(|prepared| &prepared.backups);
+        let Some(kept) = backups.into_iter().find(|backup| backup.what == addons::WHAT) else {
+            self.stays.push(format!(
+                "CoreDNS and kube-proxy keep their new images and configuration: the run that took {node} on has kept none of their objects"
+            ));
+            return Ok(None);
+        };
+        let left = addons_left(self.state, Some(self.hop));
+        let left: Vec<String> = left.iter().map(|(name, hash)| format!("{name}={hash}")).collect();
+        let params = [("blob", kept.blob.to_string()), ("left", left.join(","))];
+        let mut step = self.plain("addons", node, &params)?;
+        step.policy = Policy::with_timeout(ROLLOUT);
+        Ok(Some(step))
     }
 
     fn undo(&mut self, id: &str, node: &str) -> Result<Option<StepSpec>, RollbackProblem> {
@@ -212,6 +238,7 @@ impl<'a> Back<'a> {
     ) -> Result<StepSpec, RollbackProblem> {
         let title = match activity {
             "config-maps" => "put the ConfigMaps of kube-system back".to_owned(),
+            "addons" => "put CoreDNS and kube-proxy back, wait until they serve".to_owned(),
             "kubelet-files" => "put the kubelet's files back".to_owned(),
             "kubelet-restart" if self.is_alone => {
                 "restart the kubelet at the old version, without a drain".to_owned()

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use kup_core::plan::StepSpec;
 use kup_core::state::{RunState, StepRecord};
 
-use crate::activity::config_maps;
+use crate::activity::{addons, config_maps};
 use crate::cluster::{Cluster, ClusterError};
 use crate::facts::{ControlPlaneState, KubeletState, STATIC_PODS};
 
@@ -47,6 +48,54 @@ pub(super) async fn in_config_maps(
         }
     }
     Ok(changed)
+}
+
+/// The steps that may write the addons.
+const WRITES_ADDONS: [&str; 4] =
+    ["kubeadm-apply", "kubeadm-node", "kubeadm-addons", "kubeadm-closing"];
+
+/// Returns what the run left of the addons, by their names; of one hop, or of all.
+pub(super) fn addons_left(state: &RunState, hop: Option<u32>) -> BTreeMap<&str, &str> {
+    let waves = state.started.plan.waves.iter().filter(|wave| hop.is_none_or(|it| it == wave.hop));
+    let steps = waves.flat_map(|wave| &wave.stages).flat_map(|stage| &stage.steps);
+    let writes = |step: &&StepSpec| {
+        WRITES_ADDONS.contains(&step.activity.as_str())
+            && step.params.get("role").is_some_and(|role| role == "control-plane")
+    };
+    let mut known = BTreeMap::new();
+    for record in steps.filter(writes).filter_map(|step| state.step(&step.id)) {
+        // A step that never came to its end left nobody knows what.
+        if record.had_effects() && !record.is_settled() {
+            known.clear();
+        }
+        known.extend(left(record).filter(|(name, _)| name.starts_with(addons::LEFT)));
+    }
+    known
+}
+
+/// Returns which objects of the addons were changed.
+///
+/// # Errors
+/// See [`ClusterError`].
+pub(super) async fn in_addons(
+    state: &RunState,
+    cluster: &dyn Cluster,
+) -> Result<Vec<String>, ClusterError> {
+    let known = addons_left(state, None);
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = addons::left(cluster).await?;
+    // What is gone stays away, and holds nothing that could be written over.
+    let later = |(name, hash): &&(String, String)| {
+        known.get(name.as_str()).is_some_and(|left| *left != hash.as_str())
+    };
+    let name = |(name, _): &(String, String)| {
+        let (kind, object) =
+            name.trim_start_matches(addons::LEFT).split_once('/').unwrap_or_default();
+        format!("{kind} kube-system/{object}")
+    };
+    Ok(now.iter().filter(later).map(name).collect())
 }
 
 fn left(record: &StepRecord) -> impl Iterator<Item = (&str, &str)> {

@@ -120,7 +120,8 @@ impl Present {
             Err(error) => return Err(error),
         };
         let kubelets = nodes.into_iter().map(|node| (node.name, node.kubelet_version)).collect();
-        let changed = super::changed::in_config_maps(state, cluster).await?;
+        let mut changed = super::changed::in_config_maps(state, cluster).await?;
+        changed.extend(super::changed::in_addons(state, cluster).await?);
         Ok(Self { kubelets, changed, ..Self::default() })
     }
 

@@ -1,7 +1,10 @@
 //! kubeadm's addons: from 1.28 on they wait until every API server has the new image, so the last control plane brings them.
 
+use kup_core::clock::Timestamp;
+
 use super::act::{Reach, Then};
-use super::agenda::Chore;
+use super::agenda::{Agenda, Chore};
+use super::api::Api;
 use super::release;
 use crate::version::Version;
 
@@ -16,7 +19,8 @@ pub(super) fn core_dns(reach: &mut Reach<'_>, version: &Version) -> Then {
         reach.say(format!("[upgrade/addon] Skipping upgrade of addons because control plane instances {waiting:?} have not been upgraded"));
         return Then::Next;
     }
-    replace_pods(reach, "kube-dns", &release::image("coredns", version));
+    let world = (&mut **reach.api, &mut **reach.agenda, reach.now);
+    replace_pods(world, "kube-dns", &release::image("coredns", version));
     reach.say("[addons] Applied essential addon: CoreDNS");
     Then::Next
 }
@@ -27,7 +31,7 @@ pub(super) fn kube_proxy(reach: &mut Reach<'_>, version: &Version) -> Then {
         return Then::Next;
     }
     let image = release::image("kube-proxy", version);
-    replace_pods(reach, "kube-proxy", &image);
+    replace_pods((&mut **reach.api, &mut **reach.agenda, reach.now), "kube-proxy", &image);
     reach.api.daemon_sets.insert("kube-system/kube-proxy".to_owned(), image);
     reach.say("[addons] Applied essential addon: kube-proxy");
     Then::Next
@@ -45,16 +49,20 @@ fn waiting_for(reach: &Reach<'_>, version: &Version) -> Option<Vec<String>> {
 }
 
 /// Gives every pod of an app that has another image a successor on the same node.
-fn replace_pods(reach: &mut Reach<'_>, app: &str, image: &str) {
-    let old = reach.api.pods.iter().filter(|(_, pod)| pod.app == app && pod.image != image);
+pub(super) fn replace_pods(
+    (api, agenda, now): (&mut Api, &mut Agenda, Timestamp),
+    app: &str,
+    image: &str,
+) {
+    let old = api.pods.iter().filter(|(_, pod)| pod.app == app && pod.image != image);
     let old: Vec<String> = old.map(|(uid, _)| uid.clone()).collect();
     for uid in old {
-        let Some(mut pod) = reach.api.pods.remove(&uid) else { continue };
-        let new = reach.agenda.fresh_uid();
+        let Some(mut pod) = api.pods.remove(&uid) else { continue };
+        let new = agenda.fresh_uid();
         pod.name = super::pods::successor_name(&pod, &new);
         image.clone_into(&mut pod.image);
         pod.ready = false;
-        reach.api.pods.insert(new.clone(), pod);
-        reach.agenda.add(reach.now, READY, Chore::PodReady { uid: new });
+        api.pods.insert(new.clone(), pod);
+        agenda.add(now, READY, Chore::PodReady { uid: new });
     }
 }

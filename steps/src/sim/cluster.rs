@@ -134,6 +134,12 @@ impl Cluster for SimCluster {
         self.ask(|world| super::objects::object(&world.api, &name.kind, &name.name))
     }
 
+    async fn put_object(&self, name: &ObjectName, object: &Value) -> Result<(), ClusterError> {
+        let stored = self.ask(|world| super::objects::put(world, name, object))?;
+        let why = "there is no such object";
+        if stored { Ok(()) } else { Err(failed(format!("write {name}"), why)) }
+    }
+
     async fn put_config_map(
         &self,
         name: &str,

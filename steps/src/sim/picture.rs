@@ -1,6 +1,6 @@
 //! A picture of a whole simulated world in text, to compare before and after. It shows what an upgrade changes and a rollback must
 //! bring back, and nothing that is new in every world: no ids, times, numbers of certificates, attempts or backups.
-//! Pods and the images of the addons are left out too: no port puts them back.
+//! Pods are left out too: others are made in their places.
 
 use std::fmt::Write;
 
@@ -39,6 +39,10 @@ fn config_maps(api: &Api) -> Vec<String> {
     let configuration = api.config("kubeadm-config", "ClusterConfiguration").unwrap_or_default();
     let version = release::version_in(configuration);
     lines.extend(version.map(|version| format!("cluster version {version}")));
+    let proxy = api.daemon_sets.get("kube-system/kube-proxy");
+    lines.extend(proxy.map(|image| format!("kube-proxy {image}")));
+    let dns = api.pods.values().find(|pod| pod.app == "kube-dns");
+    lines.extend(dns.map(|pod| format!("coredns {}", pod.image)));
     lines
 }
 

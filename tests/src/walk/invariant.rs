@@ -141,12 +141,13 @@ impl Judge {
             "cordon" => &["cordon"],
             "uncordon" => &["uncordon", "cordon"],
             "evict" => &["drain"],
+            "put-object" => &["addons"],
             _ => &["config-maps", "etcd-image-tag", "kubelet-config-map"],
         };
         let is_open = record.fold.as_ref().is_some_and(|state| {
             state.plan.steps().any(|(stage, step)| {
                 let open = state.step(&step.id).is_some_and(|it| it.open.is_some());
-                let here = what == "put-config-map" || stage.target == node;
+                let here = what.starts_with("put-") || stage.target == node;
                 open && here && activities.contains(&step.activity.as_str())
             })
         });

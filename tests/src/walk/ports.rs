@@ -280,6 +280,11 @@ impl Cluster for WatchedCluster {
         self.look(self.inner.config_map(name)).await
     }
 
+    async fn put_object(&self, name: &ObjectName, object: &Value) -> Result<(), ClusterError> {
+        let answer = self.inner.put_object(name, object);
+        self.change(("put-object", "cluster"), answer).await
+    }
+
     async fn put_config_map(
         &self,
         name: &str,

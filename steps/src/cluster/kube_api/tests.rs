@@ -196,6 +196,23 @@ async fn a_config_map_keeps_all_but_its_data() {
 }
 
 #[tokio::test]
+async fn an_object_is_written_whole_and_only_over_what_was_read() {
+    let name = ObjectName {
+        api_version: "apps/v1".to_owned(),
+        kind: "DaemonSet".to_owned(),
+        namespace: "kube-system".to_owned(),
+        name: "kube-proxy".to_owned(),
+    };
+    let object = json!({"metadata": {"name": "kube-proxy", "resourceVersion": "7"}, "spec": {}});
+    let stub = Stub::start(vec![(200, "{}".to_owned()), (409, "{}".to_owned())]);
+    let api = stub.api().await;
+    api.put_object(&name, &object).await.expect("written");
+    let error = api.put_object(&name, &object).await.expect_err("stale");
+    assert!(error.to_string().contains("kube-proxy"), "{error}");
+    assert_eq!(stub.asked()[0].body, object);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_kubeconfig_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config");

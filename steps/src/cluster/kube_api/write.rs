@@ -7,9 +7,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::http::{Payload, Reply, escape};
-use super::objects::{read_config_map, read_node, text};
+use super::objects::{path, read_config_map, read_node, text};
 use super::{CORDONED_BY, KubeApi};
-use crate::cluster::{ClusterError, Node};
+use crate::cluster::{ClusterError, Node, ObjectName};
 
 /// How often somebody else may be faster before that is an error. Kubelets write their node every few seconds at most.
 const MAX_LOOKS: usize = 10;
@@ -129,6 +129,21 @@ pub(super) async fn put_config_map(
         }
     }
     Err(api.failed(&doing, "others change it all the time"))
+}
+
+/// Writes an object, see [`crate::cluster::Cluster::put_object`].
+pub(super) async fn put_object(
+    api: &KubeApi,
+    name: &ObjectName,
+    object: &Value,
+) -> Result<(), ClusterError> {
+    let doing = format!("write {name}");
+    let payload = Payload { kind: "application/json", body: object };
+    let reply = api.write(&doing, Method::PUT, &path(name), payload).await?;
+    match settled(api, &doing, &reply)? {
+        true => Ok(()),
+        false => Err(api.failed(&doing, "somebody changed it since it was read")),
+    }
 }
 
 /// Refuses where the ConfigMap is not the one that the caller read.

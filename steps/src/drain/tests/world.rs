@@ -207,6 +207,10 @@ impl Cluster for World {
         unreachable!()
     }
 
+    async fn put_object(&self, _: &ObjectName, _: &Value) -> Result<(), ClusterError> {
+        unreachable!()
+    }
+
     async fn put_config_map(
         &self,
         _: &str,
