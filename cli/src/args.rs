@@ -154,6 +154,10 @@ pub(crate) struct Rollback {
     /// Go back to where this step was done, and rest there
     #[arg(long, value_name = "STEP")]
     pub(crate) to: Option<String>,
+    /// EXPERIMENTAL, tried in kup's simulated cluster only: where the run took etcd from 3.5 to 3.6 or from 3.6 to 3.7, take it down again while
+    /// it runs, by its own downgrade, before anything else goes back; no write is lost
+    #[arg(long, conflicts_with_all = ["node", "to"])]
+    pub(crate) experimental_etcd_downgrade: bool,
     /// Write over what somebody else has changed since the run left it
     #[arg(long)]
     pub(crate) overwrite_changes: bool,

@@ -17,6 +17,8 @@ pub(crate) mod config_maps;
 pub mod config_maps_back;
 pub mod cordon;
 pub mod drain;
+pub mod etcd_agreement;
+pub mod etcd_downgrade;
 pub mod etcd_image_tag;
 pub mod etcd_snapshot;
 pub mod kubeadm;
@@ -55,6 +57,9 @@ pub(crate) fn pre_image_in(prepared: &StepPrepared) -> Option<(&str, &BlobId)> {
 /// The parameter of an undo that writes over what somebody else has changed since the run left it.
 pub(crate) const OVERWRITE: &str = "overwrite";
 
+/// The parameter of an undo that says to which minor etcd was taken down online before: then, and only then, its data are read by that one.
+pub(crate) const DOWNGRADED: &str = "etcd-downgraded";
+
 /// Whether an undo still has to ask about what somebody else has changed: an operator has not agreed, and it has not begun.
 fn minds_changes(cx: &StepContext) -> bool {
     cx.attempt == 0 && cx.step.params.get(OVERWRITE).is_none_or(|yes| yes != "yes")
@@ -63,7 +68,7 @@ fn minds_changes(cx: &StepContext) -> bool {
 /// Adds every activity to a catalog.
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
-    let all: [Arc<dyn Activity>; 26] = [
+    let all: [Arc<dyn Activity>; 28] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
@@ -81,6 +86,8 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(kubeadm_closing::KubeadmClosing(world())),
         Arc::new(etcd_image_tag::EtcdImageTag(world())),
         Arc::new(etcd_snapshot::EtcdSnapshot(world())),
+        Arc::new(etcd_downgrade::EtcdDowngrade(world())),
+        Arc::new(etcd_agreement::EtcdAgreement(world())),
         Arc::new(config_maps_back::ConfigMaps(world())),
         Arc::new(cordon::Cordon(world())),
         Arc::new(drain::Drain(world())),

@@ -1,5 +1,5 @@
 //! The port to etcd itself: what its maintenance API tells, and its snapshot. Adapters: gRPC through a machine ([`grpc`]), and the
-//! simulated cluster's ([`crate::sim`]). Nothing is changed through it.
+//! simulated cluster's ([`crate::sim`]). No data are changed through it; a downgrade ([`downgrade`]) changes the version at which they are stored.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use crate::host::{Host, HostError};
 
 pub mod agreement;
 mod credentials;
+pub mod downgrade;
 pub mod grpc;
 pub mod record;
 #[allow(
@@ -64,6 +65,21 @@ pub struct Status {
     pub is_learner: bool,
     /// What it complains of; alarms too.
     pub errors: Vec<String>,
+    /// The version at which its data are stored, e.g. `3.6.0`: no older etcd reads them. Empty where it does not say (before 3.6).
+    pub storage: String,
+    /// The version to which a downgrade is enabled, e.g. `3.5.0`; `None` where none is, or where it does not say (before 3.6).
+    pub downgrade: Option<String>,
+}
+
+/// What is asked of etcd about its way to the minor before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Downgrade {
+    /// Whether it would begin; changes nothing.
+    Validate,
+    /// To begin: members lower the version of their storage by themselves, and members of the older minor may then take their places.
+    Enable,
+    /// To end it, as long as a member of the newer minor runs.
+    Cancel,
 }
 
 /// A hash over all keys and revisions of a member's store.
@@ -163,6 +179,17 @@ pub trait EtcdApi: Send + Sync {
     /// # Errors
     /// See [`EtcdError`]; [`EtcdError::Revision`] when it is compacted away or not there yet.
     async fn hash(&self, endpoint: &str, revision: i64) -> Result<KvHash, EtcdError>;
+
+    /// Asks for a downgrade of the whole cluster to a minor such as `3.5`, through the member behind an endpoint.
+    ///
+    /// # Errors
+    /// See [`EtcdError`]; [`EtcdError::Refused`] where etcd does not do it, which changes nothing.
+    async fn downgrade(
+        &self,
+        endpoint: &str,
+        what: Downgrade,
+        minor: &str,
+    ) -> Result<(), EtcdError>;
 
     /// Begins a snapshot of the member behind an endpoint.
     ///

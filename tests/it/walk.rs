@@ -15,6 +15,7 @@ use kup_tests::walk::site::{Route, Site};
 
 mod back;
 mod backup;
+mod downgrade;
 mod etcd;
 mod fail;
 mod gates;

@@ -38,7 +38,11 @@ pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliErr
     }
     not_committed(&seen)?;
     must_be_newest(&session, &run, &seen)?;
-    let asked = Asked { extent: extent(args, &run, &seen)?, etcd: EtcdBack::Stays };
+    let etcd = match args.experimental_etcd_downgrade {
+        true => EtcdBack::Downgraded,
+        false => EtcdBack::Stays,
+    };
+    let asked = Asked { extent: extent(args, &run, &seen)?, etcd };
     if args.dry_run {
         let way = match seen.phase {
             Phase::Forward => {

@@ -11,7 +11,7 @@ pub(super) fn guess(step: &StepSpec) -> Duration {
         "repository" | "cordon" | "uncordon" | "backup-node" | "backup-objects" => 5,
         "packages" => 40,
         "prefetch" => 60,
-        "etcd-snapshot" => 10,
+        "etcd-snapshot" | "etcd-downgrade" | "etcd-agreement" => 10,
         "upgrade-plan" => 20,
         "kubeadm-apply" => 240,
         "kubeadm-node" if worker => 20,

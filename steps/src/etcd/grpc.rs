@@ -15,12 +15,13 @@ use tonic::{Code, Streaming};
 
 use super::credentials::Access;
 use super::rpc::cluster_client::ClusterClient;
+use super::rpc::downgrade_request::DowngradeAction;
 use super::rpc::maintenance_client::MaintenanceClient;
 use super::rpc::{
-    HashKvRequest, MemberListRequest, ResponseHeader, SnapshotRequest, SnapshotResponse,
-    StatusRequest,
+    DowngradeRequest, HashKvRequest, MemberListRequest, ResponseHeader, SnapshotRequest,
+    SnapshotResponse, StatusRequest,
 };
-use super::{Etcd, EtcdApi, EtcdError, KvHash, Member, Members, Pieces, Status};
+use super::{Downgrade, Etcd, EtcdApi, EtcdError, KvHash, Member, Members, Pieces, Status};
 use crate::host::{Address, Host, Stream};
 
 /// Longer than etcd itself waits for its quorum.
@@ -171,6 +172,8 @@ impl EtcdApi for Reached<'_> {
             has_leader: told.leader != 0,
             is_learner: told.is_learner,
             errors: told.errors,
+            storage: told.storage_version,
+            downgrade: told.downgrade_info.filter(|it| it.enabled).map(|it| it.target_version),
         })
     }
 
@@ -185,6 +188,33 @@ impl EtcdApi for Reached<'_> {
             Ok(Err(status)) if status.code() == Code::OutOfRange => {
                 let (endpoint, why) = (endpoint.to_owned(), status.message().to_owned());
                 Err(EtcdError::Revision { endpoint, revision, why })
+            }
+            Ok(Err(status)) => Err(sorted(endpoint, status)),
+            Err(late) => Err(silent(endpoint, late)),
+        }
+    }
+
+    async fn downgrade(
+        &self,
+        endpoint: &str,
+        what: Downgrade,
+        minor: &str,
+    ) -> Result<(), EtcdError> {
+        let mut client = MaintenanceClient::new(self.channel(endpoint).await?);
+        let action = match what {
+            Downgrade::Validate => DowngradeAction::Validate,
+            Downgrade::Enable => DowngradeAction::Enable,
+            Downgrade::Cancel => DowngradeAction::Cancel,
+        };
+        let request = DowngradeRequest { action: action.into(), version: minor.to_owned() };
+        match timeout(PATIENCE, client.downgrade(request)).await {
+            Ok(Ok(_)) => Ok(()),
+            // A version that cannot be gone to, a downgrade under way, none under way.
+            Ok(Err(status))
+                if [Code::InvalidArgument, Code::FailedPrecondition].contains(&status.code()) =>
+            {
+                let (endpoint, why) = (endpoint.to_owned(), status.message().to_owned());
+                Err(EtcdError::Refused { endpoint, why })
             }
             Ok(Err(status)) => Err(sorted(endpoint, status)),
             Err(late) => Err(silent(endpoint, late)),

@@ -1,5 +1,6 @@
 //! Whether there will be a way back, told before anything is changed. Pure.
 
+use super::downgrade::goes_online;
 use crate::inventory::Inventory;
 use crate::release;
 use crate::version::{Version, image_minor, tag_of};
@@ -40,14 +41,22 @@ fn of_hop(hop: Version, from: Version, etcd_before: Option<&str>) -> Outlook {
     // kubeadm never takes etcd to an older version.
     match image_minor(&after) > image_minor(before) {
         false => Outlook::Files { to: from },
-        true => Outlook::None {
-            why: format!(
-                "etcd goes from {} to {}, and an older one does not read what a newer one has written: only a restored snapshot leads back (R3), \
-                 which this kup cannot do yet",
-                tag_of(before).unwrap_or(before),
-                tag_of(&after).unwrap_or(&after)
-            ),
-        },
+        true => {
+            let experiment = match goes_online(&after, before) {
+                true => {
+                    "; `kup rollback RUN --experimental-etcd-downgrade` takes etcd down while it runs (R2), tried in kup's simulated cluster only"
+                }
+                false => "",
+            };
+            Outlook::None {
+                why: format!(
+                    "etcd goes from {} to {}, and an older one does not read what a newer one has written: only a restored snapshot leads back (R3), \
+                     which this kup cannot do yet{experiment}",
+                    tag_of(before).unwrap_or(before),
+                    tag_of(&after).unwrap_or(&after)
+                ),
+            }
+        }
     }
 }
 
@@ -77,6 +86,12 @@ mod tests {
         };
         let three_five = Some("registry.k8s.io/etcd:3.5.24-0");
         gone(of("v1.34.1", "v1.33.4", three_five), "etcd goes from 3.5.24-0 to 3.6");
+        gone(of("v1.34.1", "v1.33.4", three_five), "--experimental-etcd-downgrade");
+        let Outlook::None { why } = of("v1.22.1", "v1.21.4", Some("registry.k8s.io/etcd:3.4.13-0"))
+        else {
+            panic!("no etcd goes down to 3.4 while it runs")
+        };
+        assert!(!why.contains("experimental"), "{why}");
         gone(of("v1.37.0", "v1.35.6", Some("registry.k8s.io/etcd:3.6.6-0")), "one minor");
     }
 }

@@ -9,6 +9,7 @@ use kup_core::event::ErrorClass;
 use kup_core::state::RunState;
 
 use crate::cluster::{Cluster, ClusterError};
+use crate::facts::etcd::EtcdSurvey;
 use crate::facts::{ControlPlaneState, KubeletState};
 use crate::host::{Host, HostError};
 use crate::world::{World, cluster_error, host_error};
@@ -25,6 +26,8 @@ pub struct Present {
     pub kubelets: BTreeMap<String, String>,
     /// The image in etcd's manifest of each control plane whose static pods the run has touched.
     pub etcd: BTreeMap<String, String>,
+    /// The control plane whose member leads etcd, looked for only where etcd has changed its minor; `None` where nobody knows.
+    pub etcd_leader: Option<String>,
     /// Why no API server answers; `None` where one does.
     pub silent: Option<String>,
     /// What is neither as it was before the run nor as the run left it, in an operator's words.
@@ -51,7 +54,15 @@ impl Present {
             });
         let looks: Vec<Look> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         looks.into_iter().for_each(|look| present.add(look));
+        if let Some(node) = present.worth_its_leader(state) {
+            present.etcd_leader = leader(world.host(&node).await?).await;
+        }
         Ok(present)
+    }
+
+    /// Returns a control plane through which to ask for etcd's leader, where etcd has changed its minor.
+    fn worth_its_leader(&self, state: &RunState) -> Option<String> {
+        super::downgrade::moved(state, &self.etcd).map(|moved| moved.node)
     }
 
     /// Looks at machines without owning them.
@@ -63,10 +74,13 @@ impl Present {
         state: &RunState,
         hosts: Vec<Arc<dyn Host>>,
     ) -> Result<(), HostError> {
-        let looks =
-            hosts.into_iter().map(|host| async move { Look::at(state, host.as_ref()).await });
+        let looks = hosts.iter().map(|host| async move { Look::at(state, host.as_ref()).await });
         let looks: Vec<Look> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         looks.into_iter().for_each(|look| self.add(look));
+        let node = self.worth_its_leader(state);
+        if let Some(host) = hosts.iter().find(|host| Some(host.node()) == node.as_deref()) {
+            self.etcd_leader = leader(host.as_ref()).await;
+        }
         Ok(())
     }
 
@@ -100,6 +114,14 @@ impl Present {
         self.etcd.extend(look.etcd.map(|image| (look.node, image)));
         self.changed.extend(look.changed);
     }
+}
+
+/// Returns the name of the member that leads etcd. Not to know it is no error: then the order of the nodes decides.
+async fn leader(host: &dyn Host) -> Option<String> {
+    let members = EtcdSurvey::read(host).await.ok()?.members;
+    let leader =
+        members.iter().find_map(|it| it.status.as_ref().ok().map(|it| it.leader.clone()))?;
+    members.into_iter().find(|it| it.id == leader).map(|it| it.name)
 }
 
 /// What a rollback wants to know of a machine.

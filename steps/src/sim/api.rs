@@ -25,6 +25,9 @@ pub(super) struct Api {
     pub(super) config_maps: BTreeMap<String, SimConfigMap>,
     pub(super) daemon_sets: BTreeMap<String, String>,
     pub(super) budgets: Vec<Budget>,
+    /// The minor to which etcd goes down, while that is enabled.
+    #[serde(default)]
+    pub(super) etcd_downgrade: Option<String>,
     /// What is other than the rest of this says.
     #[serde(default)]
     pub(super) troubles: Troubles,

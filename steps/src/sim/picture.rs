@@ -39,6 +39,8 @@ fn config_maps(api: &Api) -> Vec<String> {
     let configuration = api.config("kubeadm-config", "ClusterConfiguration").unwrap_or_default();
     let version = release::version_in(configuration);
     lines.extend(version.map(|version| format!("cluster version {version}")));
+    let downgrade = api.etcd_downgrade.iter();
+    lines.extend(downgrade.map(|minor| format!("etcd goes down to {minor}")));
     lines
 }
 
@@ -69,6 +71,9 @@ fn machine_facts(machine: &Machine) -> Vec<String> {
     }
     let repository = machine.text(REPOSITORY_FILE).and_then(release::minor_in);
     facts.push(format!("repository {}, lists {}", repository.unwrap_or("none"), machine.lists));
+    if !machine.etcd_storage.is_empty() {
+        facts.push(format!("etcd stores at {}", machine.etcd_storage));
+    }
     let state = match machine.kubelet.state {
         UnitState::Active => "active",
         UnitState::Inactive => "inactive",

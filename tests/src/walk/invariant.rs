@@ -141,12 +141,15 @@ impl Judge {
             "cordon" => &["cordon"],
             "uncordon" => &["uncordon", "cordon"],
             "evict" => &["drain"],
+            "etcd-downgrade" => &["etcd-downgrade"],
             _ => &["config-maps", "etcd-image-tag", "kubelet-config-map"],
         };
         let is_open = record.fold.as_ref().is_some_and(|state| {
             state.plan.steps().any(|(stage, step)| {
                 let open = state.step(&step.id).is_some_and(|it| it.open.is_some());
-                let here = what == "put-config-map" || stage.target == node;
+                // etcd is reached through any control plane.
+                let everywhere = ["put-config-map", "etcd-downgrade"].contains(&what);
+                let here = everywhere || stage.target == node;
                 open && here && activities.contains(&step.activity.as_str())
             })
         });

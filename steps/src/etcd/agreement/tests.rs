@@ -5,7 +5,7 @@ use kup_core::clock::Timestamp;
 use kup_core::event::ErrorClass;
 
 use super::*;
-use crate::etcd::{Members, Pieces};
+use crate::etcd::{Downgrade, Members, Pieces};
 
 /// A member's version, its revision, and its hashes one after the other, each with what was compacted by then.
 type Told<'a> = (&'static str, i64, &'a [(u32, i64)]);
@@ -62,6 +62,8 @@ impl EtcdApi for Town {
             has_leader: true,
             is_learner: false,
             errors: Vec::new(),
+            storage: String::new(),
+            downgrade: None,
         })
     }
 
@@ -74,6 +76,10 @@ impl EtcdApi for Town {
         }
         let last = hashes.last().copied().unwrap();
         Ok(if hashes.len() > 1 { hashes.pop().unwrap() } else { last })
+    }
+
+    async fn downgrade(&self, endpoint: &str, _: Downgrade, _: &str) -> Result<(), EtcdError> {
+        Err(silent(endpoint))
     }
 
     async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {

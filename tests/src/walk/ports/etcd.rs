@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kup_steps::etcd::{Etcd, EtcdApi, EtcdError, KvHash, Members, Pieces, Status};
+use kup_steps::etcd::{Downgrade, Etcd, EtcdApi, EtcdError, KvHash, Members, Pieces, Status};
 use kup_steps::host::Host;
 
 use super::super::process::{Call, Cue, Moment, Process};
@@ -31,8 +31,16 @@ struct Way {
 
 impl Way {
     async fn pass(&self) -> Result<(), EtcdError> {
-        let call = Call { node: Some(self.node.clone()), what: "etcd" };
-        match self.process.pass(Moment::BeforeCall(call)).await {
+        self.pass_at(Moment::BeforeCall, "etcd").await
+    }
+
+    async fn pass_at(
+        &self,
+        moment: fn(Call) -> Moment,
+        what: &'static str,
+    ) -> Result<(), EtcdError> {
+        let call = Call { node: Some(self.node.clone()), what };
+        match self.process.pass(moment(call)).await {
             Cue::Fail => {
                 let source = Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
                 Err(EtcdError::Silent { endpoint: self.node.clone(), source })
@@ -66,6 +74,24 @@ impl EtcdApi for WatchedApi<'_> {
     async fn hash(&self, endpoint: &str, revision: i64) -> Result<KvHash, EtcdError> {
         self.way.pass().await?;
         self.inner.hash(endpoint, revision).await
+    }
+
+    async fn downgrade(
+        &self,
+        endpoint: &str,
+        what: Downgrade,
+        minor: &str,
+    ) -> Result<(), EtcdError> {
+        if what == Downgrade::Validate {
+            self.way.pass().await?;
+            return self.inner.downgrade(endpoint, what, minor).await;
+        }
+        self.way.pass_at(Moment::BeforeCall, "etcd-downgrade").await?;
+        self.way.process.judge().changes("etcd-downgrade", &self.way.node);
+        let answer = self.inner.downgrade(endpoint, what, minor).await;
+        self.way.process.look();
+        self.way.pass_at(Moment::AfterCall, "etcd-downgrade").await?;
+        answer
     }
 
     async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {
