@@ -23,6 +23,7 @@ pub mod backups;
 mod changed;
 mod downgrade;
 mod extent;
+pub mod keys;
 mod outlook;
 mod present;
 mod problem;

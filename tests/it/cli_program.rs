@@ -162,7 +162,7 @@ pub(crate) fn newborn(spec: &str) -> String {
     without_lists(&world.picture().unwrap())
 }
 
-fn without_lists(picture: &str) -> String {
+pub(crate) fn without_lists(picture: &str) -> String {
     let line = |line: &str| line.split(", lists ").next().unwrap_or_default().to_owned() + "\n";
     picture.lines().map(line).collect()
 }

@@ -36,6 +36,7 @@ mod node_surveys;
 mod reader;
 mod rollback;
 mod rollback_parts;
+mod rollback_refused;
 mod seeds;
 mod sim_crash;
 mod sim_half_done;

@@ -7,10 +7,12 @@ use kup_core::decide::Mode;
 use kup_core::engine::Rest;
 use kup_core::event::{Event, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
+use kup_core::journal::Blobs;
 use kup_core::state::{Phase, RunState, Status};
 use kup_steps::host::Host;
 use kup_steps::planner::takes_backups;
 use kup_steps::rollback::backups::unsound;
+use kup_steps::rollback::keys::lacking;
 use kup_steps::rollback::{
     Asked, EtcdBack, Extent, Present, Way, not_committed, rollback, worth_a_look,
 };
@@ -228,12 +230,28 @@ async fn must_be_sound(
     let blobs = session.store.blobs(run);
     let unsound = unsound((&way.plan, state), &blobs, hosts).await?;
     if unsound.is_empty() {
-        return Ok(());
+        return must_have_keys((way, state), &blobs, hosts).await;
     }
     let message = "the way back rests on backups that are not whole";
     let error =
         unsound.into_iter().fold(CliError::unchanged(Exit::Damaged, message), CliError::cause);
     Err(error.hint(format!("`kup backup verify {run}` reads all of them; bring the blob back under its name from a copy of the state directory")))
+}
+
+/// Refuses a way back to a control plane that would not serve for want of a key.
+async fn must_have_keys(
+    (way, state): (&Way, &RunState),
+    blobs: &dyn Blobs,
+    hosts: &BTreeMap<String, Arc<dyn Host>>,
+) -> Result<(), CliError> {
+    let lacking = lacking((&way.plan, state), blobs, hosts).await?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let message = "the control plane from before would not serve: a key that it needs is missing";
+    let error =
+        lacking.into_iter().fold(CliError::unchanged(Exit::Damaged, message), CliError::cause);
+    Err(error.hint("bring it to its place on the node from a backup of your own, then try again"))
 }
 
 fn show(global: &Global, way: &(Way, Present), state: &RunState) -> Result<(), CliError> {

@@ -99,6 +99,9 @@ async fn wait(cx: &StepContext, world: &World, minor: Minor) -> Result<String, A
             Ok((_, view)) => match view.found(minor) {
                 Found::After { what } => return Ok(what),
                 Found::Foreign { what } => return Err(ActivityError::permanent(what)),
+                Found::Before { what } | Found::Between { what, .. } if !view.is_enabled() => {
+                    return Err(not_enabled(what));
+                }
                 Found::Before { what } | Found::Between { what, .. } => what,
             },
             Err(error) => error.to_record().to_string(),
@@ -116,6 +119,13 @@ async fn wait(cx: &StepContext, world: &World, minor: Minor) -> Result<String, A
             () = cx.clock.sleep(PAUSE) => {}
         }
     }
+}
+
+/// Nothing is under way that could be waited for.
+fn not_enabled(what: String) -> ActivityError {
+    let mut error = ActivityError::permanent(what);
+    error.causes.push("nothing else has gone back; somebody may have cancelled it".to_owned());
+    error
 }
 
 fn half_way(cx: &StepContext, minor: Minor, why: String) -> ActivityError {

@@ -30,7 +30,7 @@ pub(super) struct Moved {
 
 /// Compares etcd as it is now with what it was before the first attempt of a control plane's step, whether or not that came to its end.
 pub(super) fn moved(state: &RunState, etcd_now: &BTreeMap<String, String>) -> Option<Moved> {
-    images_before(state).find_map(|(node, from)| {
+    images_before(state).into_iter().find_map(|(node, from)| {
         let to = etcd_now.get(node).filter(|to| !from.is_empty() && !to.is_empty())?;
         (image_minor(from) != image_minor(to)).then(|| Moved {
             node: node.to_owned(),
@@ -40,13 +40,17 @@ pub(super) fn moved(state: &RunState, etcd_now: &BTreeMap<String, String>) -> Op
     })
 }
 
-/// Goes through the images of etcd that steps have found; empty where a control plane has no etcd of its own.
-fn images_before(state: &RunState) -> impl Iterator<Item = (&str, &str)> {
-    state.plan.steps().filter_map(|(stage, step)| {
-        let notes = &state.step(&step.id)?.prepared.as_ref()?.notes;
-        let (_, image) = notes.iter().find(|(name, _)| name == "image:etcd")?;
-        Some((stage.target.as_str(), image.as_str()))
-    })
+/// Returns the image of etcd that each control plane had when the first step came to it; empty where it has no etcd of its own.
+fn images_before(state: &RunState) -> BTreeMap<&str, &str> {
+    let mut images = BTreeMap::new();
+    for (stage, step) in state.plan.steps() {
+        let prepared = state.step(&step.id).and_then(|record| record.prepared.as_ref());
+        let notes = prepared.into_iter().flat_map(|prepared| &prepared.notes);
+        for (_, image) in notes.filter(|(name, _)| name == "image:etcd") {
+            images.entry(stage.target.as_str()).or_insert(image.as_str());
+        }
+    }
+    images
 }
 
 /// The way of etcd down a minor.
@@ -69,8 +73,8 @@ impl Down {
             Extent::Node(_) | Extent::To(_) => return Err(RollbackProblem::EtcdPart),
         }
         let Some(Moved { from, to, .. }) = moved(state, &present.etcd) else {
-            let mut before = images_before(state).peekable();
-            let is_external = before.peek().is_some() && before.all(|(_, image)| image.is_empty());
+            let before = images_before(state);
+            let is_external = !before.is_empty() && before.values().all(|it| it.is_empty());
             return Err(match is_external {
                 true => RollbackProblem::EtcdElsewhere,
                 false => RollbackProblem::EtcdStays,

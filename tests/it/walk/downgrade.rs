@@ -8,7 +8,9 @@ use kup_core::engine::Rest;
 use kup_core::event::{Event, Outcome, PauseReason};
 use kup_core::id::StepId;
 use kup_core::state::StepState;
-use kup_steps::rollback::{Asked, EtcdBack};
+use kup_steps::rollback::{
+    Asked, Class, EtcdBack, Extent, Present, RollbackProblem, Way, rollback,
+};
 use kup_steps::script::{READ_FILES, Script};
 use kup_tests::walk::camera::{Camera, Shot};
 use kup_tests::walk::life::{End, Will};
@@ -118,6 +120,57 @@ async fn a_fresh_snapshot_comes_first_and_the_leader_last() {
         done.iter().filter(|it| it.as_str().starts_with("rollback.")).next() == Some(&done[first])
     );
     assert!(place("rollback.etcd-agreement.cp1") > places[2]);
+}
+
+/// What a rollback is planned from, with etcd at an image.
+fn present(site: &Site, etcd: &str, leader: Option<&str>) -> Present {
+    let of_all =
+        |value: &str| site.nodes().into_iter().map(|node| (node, value.to_owned())).collect();
+    let (kubelets, etcd) = (of_all("v1.34.1"), of_all(etcd));
+    Present { kubelets, etcd, etcd_leader: leader.map(str::to_owned), ..Present::default() }
+}
+
+fn planned(site: &Site, present: &Present, extent: Extent) -> Result<Way, RollbackProblem> {
+    rollback(&site.state(), present, &Asked { extent, etcd: EtcdBack::Downgraded })
+}
+
+#[tokio::test]
+async fn whoever_leads_etcd_goes_back_last_and_the_others_in_their_order() {
+    let walk = forward(&route("sim:3x0@v1.33.3"), 0).await;
+    for (leader, order) in
+        [(None, "cp3 cp2 cp1"), (Some("cp3"), "cp2 cp1 cp3"), (Some("cp2"), "cp3 cp1 cp2")]
+    {
+        let present = present(&walk.site, "registry.k8s.io/etcd:3.6.4-0", leader);
+        let way = planned(&walk.site, &present, Extent::All).unwrap();
+        assert_eq!(way.class, Class::R2);
+        let members = way.plan.waves.iter().find(|wave| wave.name == "rollback-control-plane");
+        let targets = members.unwrap().stages.iter().map(|stage| stage.target.as_str());
+        assert_eq!(targets.collect::<Vec<_>>().join(" "), order);
+    }
+}
+
+#[tokio::test]
+async fn what_etcd_cannot_do_while_it_runs_is_refused_with_a_reason() {
+    let walk = forward(&route("sim:1x0@v1.33.3"), 0).await;
+    let site = &walk.site;
+    let refused = |etcd: &str, extent: Extent| {
+        planned(site, &present(site, etcd, None), extent).map(|way| way.class).unwrap_err()
+    };
+    let etcd = |tag: &str| format!("registry.k8s.io/etcd:{tag}");
+    assert_eq!(refused(&etcd("3.5.26-0"), Extent::All), RollbackProblem::EtcdStays);
+    let two = refused(&etcd("3.7.0-0"), Extent::All);
+    assert!(matches!(&two, RollbackProblem::EtcdNotOnline { .. }), "{two}");
+    let part = refused(&etcd("3.6.4-0"), Extent::Node("cp1".to_owned()));
+    assert_eq!(part, RollbackProblem::EtcdPart);
+    // Where etcd runs elsewhere no step has found an image of it.
+    let mut state = site.state();
+    for record in state.steps.values_mut() {
+        let notes = record.prepared.iter_mut().flat_map(|prepared| &mut prepared.notes);
+        notes.filter(|(name, _)| name == "image:etcd").for_each(|(_, image)| image.clear());
+    }
+    let asked = Asked { etcd: EtcdBack::Downgraded, ..Asked::default() };
+    let external = rollback(&state, &present(site, "", None), &asked).map(|way| way.class);
+    assert_eq!(external, Err(RollbackProblem::EtcdElsewhere));
 }
 
 fn completed(site: &Site) -> Vec<StepId> {
