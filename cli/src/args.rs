@@ -165,6 +165,10 @@ pub(crate) struct Rollback {
     /// Agree to lose everything written since this moment, which the plan names, instead of typing the control-plane endpoint
     #[arg(long, value_name = "TIME", requires = "restore_etcd")]
     pub(crate) yes_lose_data_since: Option<String>,
+    /// EXPERIMENTAL, tried in kup's simulated cluster only: where the run took etcd from 3.5 to 3.6 or from 3.6 to 3.7, take it down again while
+    /// it runs, by its own downgrade, before anything else goes back; no write is lost
+    #[arg(long, conflicts_with_all = ["node", "to"])]
+    pub(crate) experimental_etcd_downgrade: bool,
     /// Write over what somebody else has changed since the run left it
     #[arg(long)]
     pub(crate) overwrite_changes: bool,

@@ -219,10 +219,10 @@ impl From<PlanProblem> for CliError {
 impl From<RollbackProblem> for CliError {
     fn from(error: RollbackProblem) -> Self {
         let made = Self::of(Exit::Usage, &error);
-        if let RollbackProblem::Unsettled(_) = error {
-            return made.hint("`kup rollback` without --dry-run asks the node first; make it reachable, then try again");
+        match error.hint() {
+            Some(hint) => made.hint(hint),
+            None => made,
         }
-        made
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) mod config_maps;
 pub mod config_maps_back;
 pub mod cordon;
 pub mod drain;
-pub mod etcd_agree;
+pub mod etcd_agreement;
+pub mod etcd_downgrade;
 pub mod etcd_image_tag;
 pub mod etcd_snapshot;
 pub mod etcdutl;
@@ -63,6 +64,9 @@ pub(crate) fn pre_image_in(prepared: &StepPrepared) -> Option<(&str, &BlobId)> {
 /// The parameter of an undo that writes over what somebody else has changed since the run left it.
 pub(crate) const OVERWRITE: &str = "overwrite";
 
+/// The parameter of an undo that says to which minor etcd was taken down online before: then, and only then, its data are read by that one.
+pub(crate) const DOWNGRADED: &str = "etcd-downgraded";
+
 /// Whether an undo still has to ask about what somebody else has changed: an operator has not agreed, and it has not begun.
 fn minds_changes(cx: &StepContext) -> bool {
     cx.attempt == 0 && cx.step.params.get(OVERWRITE).is_none_or(|yes| yes != "yes")
@@ -72,7 +76,7 @@ fn minds_changes(cx: &StepContext) -> bool {
 pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
     let world = || Arc::clone(world);
     let restoring = |part| Restoring { world: world(), part };
-    let all: [Arc<dyn Activity>; 34] = [
+    let all: [Arc<dyn Activity>; 35] = [
         Arc::new(put_back::PutBack(world())),
         Arc::new(kubelet_config_map::KubeletConfigMap(world())),
         Arc::new(repository::Repository(world())),
@@ -90,6 +94,8 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(kubeadm_closing::KubeadmClosing(world())),
         Arc::new(etcd_image_tag::EtcdImageTag(world())),
         Arc::new(etcd_snapshot::EtcdSnapshot(world())),
+        Arc::new(etcd_downgrade::EtcdDowngrade(world())),
+        Arc::new(etcd_agreement::EtcdAgreement(world())),
         Arc::new(config_maps_back::ConfigMaps(world())),
         Arc::new(addons_back::Addons(world())),
         Arc::new(cordon::Cordon(world())),
@@ -101,7 +107,6 @@ pub fn add_all(catalog: &mut Catalog, world: &Arc<World>) {
         Arc::new(backup::Backup::node(world())),
         Arc::new(backup::Backup::objects(world())),
         Arc::new(etcdutl::Etcdutl(world())),
-        Arc::new(etcd_agree::EtcdAgree(world())),
         Arc::new(kubelet_stop::KubeletStop(world())),
         Arc::new(restoring(Part::Prepare)),
         Arc::new(restoring(Part::Stop)),

@@ -1,5 +1,5 @@
 //! The port to etcd itself: what its maintenance API tells, and its snapshot. Adapters: gRPC through a machine ([`grpc`]), and the
-//! simulated cluster's ([`crate::sim`]). Nothing is changed through it.
+//! simulated cluster's ([`crate::sim`]). No data are changed through it; a downgrade ([`downgrade`]) changes the version at which they are stored.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use crate::host::{Host, HostError};
 
 pub mod agreement;
 mod credentials;
+pub mod downgrade;
 pub mod grpc;
 mod keys;
 pub mod record;
@@ -67,6 +68,21 @@ pub struct Status {
     pub is_learner: bool,
     /// What it complains of; alarms too.
     pub errors: Vec<String>,
+    /// The version at which its data are stored, e.g. `3.6.0`: no older etcd reads them. Empty where it does not say (before 3.6).
+    pub storage: String,
+    /// The version to which a downgrade is enabled, e.g. `3.5.0`; `None` where none is, or where it does not say (before 3.6).
+    pub downgrade: Option<String>,
+}
+
+/// What is asked of etcd about its way to the minor before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Downgrade {
+    /// Whether it would begin; changes nothing.
+    Validate,
+    /// To begin: members lower the version of their storage by themselves, and members of the older minor may then take their places.
+    Enable,
+    /// To end it, as long as a member of the newer minor runs.
+    Cancel,
 }
 
 /// A hash over all keys and revisions of a member's store.
@@ -177,6 +193,17 @@ pub trait EtcdApi: Send + Sync {
         endpoint: &str,
         revision: i64,
     ) -> Result<BTreeMap<String, u64>, EtcdError>;
+
+    /// Asks for a downgrade of the whole cluster to a minor such as `3.5`, through the member behind an endpoint.
+    ///
+    /// # Errors
+    /// See [`EtcdError`]; [`EtcdError::Refused`] where etcd does not do it, which changes nothing.
+    async fn downgrade(
+        &self,
+        endpoint: &str,
+        what: Downgrade,
+        minor: &str,
+    ) -> Result<(), EtcdError>;
 
     /// Begins a snapshot of the member behind an endpoint.
     ///

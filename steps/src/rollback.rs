@@ -4,10 +4,10 @@
 //! Without an API server nobody can cordon, drain, or say Ready: then the machines themselves are asked, kubelets go back where their pods are, and
 //! nodes are uncordoned at the end.
 //!
-//! Files, ConfigMaps, packages, holds and repositories of this run go back (class R1) over the same etcd data. It does not take etcd itself back,
-//! and refuses where that would be needed.
+//! Files, ConfigMaps, packages, holds and repositories of this run go back (class R1) over the same etcd data. Where etcd itself has changed its
+//! minor it must be asked for how that goes back ([`EtcdBack`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kup_core::event::Outcome;
 use kup_core::id::StepId;
@@ -16,18 +16,21 @@ use kup_core::state::{Afterword, RunState, Status, StepRecord};
 
 use crate::activity::OVERWRITE;
 use crate::planner::{step_id, verify_stage};
-use crate::version::{Version, image_minor};
+use crate::version::Version;
 
 mod back;
 pub mod backups;
 mod changed;
+mod downgrade;
 mod extent;
+pub mod keys;
 mod outlook;
 mod present;
 mod problem;
 mod restore;
 
 use back::Back;
+use downgrade::{Down, Moved};
 pub use extent::Extent;
 use extent::Turn;
 pub use outlook::{Outlook, outlook};
@@ -43,6 +46,8 @@ pub enum Class {
     R0,
     /// Files, objects and packages of this run go back; no write to the cluster is undone.
     R1,
+    /// As R1, after etcd was taken down a minor while it runs.
+    R2,
     /// The snapshot of etcd is restored first: all that was written since is lost.
     R3,
 }
@@ -62,6 +67,11 @@ impl Class {
                 "files, ConfigMaps, CoreDNS, kube-proxy, packages, holds and repositories of this run go back. No write to the cluster is undone: \
                  objects made since stay. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
             }
+            Self::R2 => {
+                "EXPERIMENTAL: tried in kup's simulated cluster only. etcd is taken down a minor while it runs, by its own downgrade, after a fresh \
+                 snapshot; then files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is lost: objects \
+                 made since stay; CoreDNS and kube-proxy keep their new images and configuration. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
+            }
         }
     }
 }
@@ -72,12 +82,14 @@ pub enum EtcdBack {
     /// They stay as they are.
     #[default]
     Stays,
+    /// They stay, and etcd goes down a minor while it runs.
+    Downgraded,
     /// The snapshot of before the run's first change is restored on every member.
     Restored,
 }
 
 /// What an operator asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
     /// How far back.
     pub extent: Extent,
@@ -122,12 +134,11 @@ pub fn rollback(
     let Asked { extent, etcd } = asked;
     check(state, present)?;
     not_too_far(state)?;
-    let restore = match etcd {
-        EtcdBack::Stays => {
-            same_etcd(state, &present.etcd)?;
-            None
-        }
-        EtcdBack::Restored => Some(Restore::of(state)?),
+    let (mut restore, mut down) = (None, None);
+    match etcd {
+        EtcdBack::Stays => same_etcd(state, present)?,
+        EtcdBack::Downgraded => down = Some(Down::check(state, present, extent)?),
+        EtcdBack::Restored => restore = Some(Restore::of(state)?),
     };
     extent.check(state, present)?;
     let mut back = Back::new(state, present.silent.is_some() || restore.is_some());
@@ -147,6 +158,9 @@ pub fn rollback(
         present.kubelets.iter().map(|(node, now)| (node.clone(), back.old_kubelet(node, now)));
     let kubelets: Vec<(String, String)> = kubelets.collect();
     kubelets_fit(state, &kubelets)?;
+    if let Some(down) = &down {
+        waves = down.around(waves)?;
+    }
     let mut verify = verify_stage(&state.plan.from, kubelets.into_iter())?;
     for step in &mut verify.steps {
         step.id = step_id(&format!("rollback.{}", step.id), "cluster")?;
@@ -155,7 +169,11 @@ pub fn rollback(
     let (from, to) = (state.plan.to.clone(), state.plan.from.clone());
     let plan = Plan { from, to, gates: Vec::new(), waves };
     let until = until.filter(|_| !matches!(extent, Extent::All));
-    let class = if restore.is_some() { Class::R3 } else { class(state) };
+    let class = match etcd {
+        EtcdBack::Stays => class(state),
+        EtcdBack::Downgraded => Class::R2,
+        EtcdBack::Restored => Class::R3,
+    };
     Ok(Way { plan, class, loss: restore.map(|it| it.loss()), until, stays: back.stays })
 }
 
@@ -276,23 +294,12 @@ fn not_too_far(state: &RunState) -> Result<(), RollbackProblem> {
     }
 }
 
-/// Compares etcd as it is now with what it was before the first attempt of a control plane's step, whether or not that came to its end.
-fn same_etcd(state: &RunState, etcd_now: &BTreeMap<String, String>) -> Result<(), RollbackProblem> {
-    for (stage, step) in state.plan.steps() {
-        let notes =
-            state.step(&step.id).and_then(|record| record.prepared.as_ref()).map(|p| &p.notes);
-        let before = notes
-            .into_iter()
-            .flatten()
-            .find(|(name, _)| name == "image:etcd")
-            .map(|(_, image)| image);
-        let (Some(from), Some(to)) = (before, etcd_now.get(&stage.target)) else { continue };
-        if !from.is_empty() && !to.is_empty() && image_minor(from) != image_minor(to) {
-            let (node, from, to) = (stage.target.clone(), from.clone(), to.clone());
-            return Err(RollbackProblem::Etcd { node, from, to });
-        }
+/// Refuses a way back over data that the etcd from before would not read.
+fn same_etcd(state: &RunState, present: &Present) -> Result<(), RollbackProblem> {
+    match downgrade::moved(state, &present.etcd) {
+        Some(Moved { node, from, to }) => Err(RollbackProblem::Etcd { node, from, to }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// No kubelet may be newer than the API servers will be.

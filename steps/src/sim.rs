@@ -32,6 +32,7 @@ mod difference;
 mod dpkg;
 mod etcd;
 mod etcd_api;
+mod etcd_storage;
 mod fault;
 mod files;
 mod folder;

@@ -40,6 +40,7 @@ mod rollback;
 mod rollback_addons;
 mod rollback_older;
 mod rollback_parts;
+mod rollback_refused;
 mod rollback_restore;
 mod seeds;
 mod sim_crash;

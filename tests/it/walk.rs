@@ -14,7 +14,9 @@ use kup_tests::walk::process::{Director, Moment};
 use kup_tests::walk::site::{Route, Site};
 
 mod back;
+mod back_fail;
 mod backup;
+mod downgrade;
 mod etcd;
 mod fail;
 mod gates;

@@ -196,7 +196,7 @@ impl Teller {
                 }
                 Then::Live(match will {
                     Will::Retry(_) => Will::Go,
-                    other @ (Will::Go | Will::Back) => other,
+                    other @ (Will::Go | Will::Back | Will::BackAs(_)) => other,
                 })
             }
             End::Refused(holder) => Then::Wrong(format!("nobody holds the run, but: {holder}")),
@@ -205,7 +205,7 @@ impl Teller {
             End::Rest(Rest::Paused(PauseReason::Blocked { steps })) => self.asks(steps),
             End::Rest(Rest::Paused(PauseReason::Interrupted)) => Then::Live(match will {
                 Will::Retry(_) => Will::Go,
-                other @ (Will::Go | Will::Back) => other,
+                other @ (Will::Go | Will::Back | Will::BackAs(_)) => other,
             }),
             End::Rest(rest) => Then::Wrong(format!("it rests without a reason: {rest:?}")),
         }

@@ -7,11 +7,13 @@ use kup_core::decide::Mode;
 use kup_core::engine::Rest;
 use kup_core::event::{Event, Outcome, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
+use kup_core::journal::Blobs;
 use kup_core::state::{Phase, RunState, Status, StepRecord};
 use kup_steps::etcd::Etcd;
 use kup_steps::host::Host;
 use kup_steps::planner::takes_backups;
 use kup_steps::rollback::backups::unsound;
+use kup_steps::rollback::keys::lacking;
 use kup_steps::rollback::{
     Asked, EtcdBack, Extent, Loss, Present, Way, not_committed, rollback, worth_a_look,
 };
@@ -287,7 +289,7 @@ async fn must_be_sound(
     let blobs = session.blobs(run);
     let unsound = unsound((&way.plan, state), &blobs, hosts).await?;
     if unsound.is_empty() {
-        return Ok(());
+        return must_have_keys((way, state), &blobs, hosts).await;
     }
     let are_locked = unsound.iter().all(|it| it.is_locked);
     let (exit, message) = match are_locked {
@@ -300,6 +302,22 @@ async fn must_be_sound(
         return Err(error.hint(format!("`kup rollback {run} --backup-identity FILE`, the file with the age identity or the private key of SSH that opens them")));
     }
     Err(error.hint(format!("`kup backup verify {run}` reads all of them; bring the blob back under its name from a copy of the state directory")))
+}
+
+/// Refuses a way back to a control plane that would not serve for want of a key.
+async fn must_have_keys(
+    (way, state): (&Way, &RunState),
+    blobs: &dyn Blobs,
+    hosts: &BTreeMap<String, Arc<dyn Host>>,
+) -> Result<(), CliError> {
+    let lacking = lacking((&way.plan, state), blobs, hosts).await?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let message = "the control plane from before would not serve: a key that it needs is missing";
+    let error =
+        lacking.into_iter().fold(CliError::unchanged(Exit::Damaged, message), CliError::cause);
+    Err(error.hint("bring it to its place on the node from a backup of your own, then try again"))
 }
 
 fn show(

@@ -12,7 +12,8 @@ pub(super) fn guess(step: &StepSpec) -> Duration {
         | "kubelet-stop" | "restore-swap" => 5,
         "packages" => 40,
         "prefetch" => 60,
-        "etcd-snapshot" | "restore-stop" | "restore-prepare" | "etcd-agree" => 10,
+        "etcd-snapshot" | "restore-stop" | "restore-prepare" | "etcd-downgrade"
+        | "etcd-agreement" => 10,
         "restore-start" => 20,
         "addons" => 40,
         "upgrade-plan" => 20,

@@ -111,7 +111,7 @@ fn times(shown: &Shown<'_>) -> String {
 }
 
 /// What changes by itself, again and again: to lose it costs nothing.
-const BY_ITSELF: [&str; 4] = ["events", "leases", "endpoints", "endpointslices"];
+const BY_ITSELF: [&str; 5] = ["events", "leases", "masterleases", "endpoints", "endpointslices"];
 
 fn lost(loss: &Lost<'_>) -> String {
     let since = loss.since;

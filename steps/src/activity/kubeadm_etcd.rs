@@ -2,7 +2,8 @@
 //!
 //! Changes: etcd's manifest and certificates. Half-way: the manifest missing between kubeadm's two renames, a key without its certificate. Which etcd
 //! kubeadm wants is its own secret, so nothing but a `tag` in the step says done beforehand. Never begun while another control plane is away;
-//! leadership is moved off the member first, as well as that can be done. Undo: the manifest, over the same minor only.
+//! leadership is moved off the member first, as well as that can be done. Undo: the manifest, over the same minor, or where etcd was taken down
+//! to the older one while it ran.
 
 use std::sync::Arc;
 
@@ -14,12 +15,16 @@ use kup_core::activity::{
 use kup_core::event::{Found, Settlement};
 
 use super::call::{self, Care};
-use super::{manifests, pre_image, running};
+use super::{DOWNGRADED, etcd_downgrade, manifests, pre_image, running};
 use crate::attempt;
+use crate::etcd::downgrade::{Minor, behind};
+use crate::etcd::snapshot::etcd_error;
 use crate::facts::{ControlPlaneState, VERSIONED};
+use crate::version::tag_of;
 use crate::world::World;
 
-/// The activity `kubeadm-etcd`. Parameters: `version`, `role`, `call`, `config`; `tag` where etcd is patched to a tag before its minor changes.
+/// The activity `kubeadm-etcd`. Parameters: `version`, `role`, `call`, `config`; `tag` where etcd is patched to a tag before its minor changes;
+/// `etcd-downgraded` and `control-planes` in an undo after etcd was taken down a minor.
 pub struct KubeadmEtcd(pub Arc<World>);
 
 impl KubeadmEtcd {
@@ -79,7 +84,53 @@ impl KubeadmEtcd {
     async fn prove_undo(&self, cx: &StepContext) -> Result<Option<Proof>, ActivityError> {
         super::must_be_before(self.observe(cx).await?)?;
         let image = cx.note("image:etcd").unwrap_or_default();
-        running::etcd_back_at(cx, &self.0, image).await
+        let proof = running::etcd_back_at(cx, &self.0, image).await?;
+        match proof.is_some() && !self.has_caught_up(cx).await? {
+            true => Ok(None),
+            false => Ok(proof),
+        }
+    }
+
+    /// Whether a member that went back a minor has what the others have: only then may the next one be replaced.
+    async fn has_caught_up(&self, cx: &StepContext) -> Result<bool, ActivityError> {
+        if !cx.step.params.contains_key(DOWNGRADED) {
+            return Ok(true);
+        }
+        let (api, _) = etcd_downgrade::seen(cx, &self.0).await?;
+        let behind = behind(api.as_ref(), &cx.target).await.map_err(|error| etcd_error(&error))?;
+        behind.iter().for_each(|why| cx.say(why));
+        Ok(behind.is_none())
+    }
+
+    /// Before an etcd of an older minor is put here, the members must store their data for it: somebody may have cancelled the downgrade since.
+    async fn may_go_down(&self, cx: &StepContext) -> Result<(), ActivityError> {
+        let Some(minor) = cx.step.params.get(DOWNGRADED).and_then(|text| Minor::of(text)) else {
+            return Ok(());
+        };
+        if call::has_begun(cx, self.0.host(&cx.target).await?).await? {
+            return Ok(());
+        }
+        let (state, _) = call::read(cx, &self.0).await.map_err(ActivityError::as_unclear)?;
+        let now = tag_of(state.image("etcd")).and_then(Minor::of);
+        // A member that is broken cannot say anything, and is repaired by what comes.
+        let is_damaged = manifests::damage(cx, &state).is_some();
+        if is_damaged || now.is_none_or(|now| now == minor) {
+            return Ok(());
+        }
+        let (_, view) = etcd_downgrade::seen(cx, &self.0).await?;
+        match view.found(minor) {
+            Found::After { .. } => Ok(()),
+            Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
+                let why = format!("an etcd {minor} would not start on {}: {what}", cx.target);
+                let mut error = ActivityError::permanent(why);
+                error.causes.push(format!(
+                    "nothing was changed there. Somebody has cancelled the downgrade of etcd: `etcdctl downgrade enable {minor}` on a control \
+                     plane enables it again, then `kup resume {} --retry {} --reason TEXT`",
+                    cx.run, cx.step.id
+                ));
+                Err(error)
+            }
+        }
     }
 }
 
@@ -130,6 +181,7 @@ impl Activity for KubeadmEtcd {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
+        self.may_go_down(cx).await?;
         call::swap_back(cx, &self.0, (&["etcd"], &[])).await
     }
 

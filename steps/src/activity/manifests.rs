@@ -4,6 +4,7 @@
 use kup_core::activity::{ActivityError, StepContext};
 use kup_core::event::Found;
 
+use crate::etcd::downgrade::Minor;
 use crate::facts::{ControlPlaneState, KubeletState, STATIC_PODS, VERSIONED};
 use crate::version::{image_minor, tag_of};
 
@@ -120,6 +121,12 @@ pub(super) fn compare_etcd_for_undo(cx: &StepContext, state: &ControlPlaneState)
     back(cx, state, (changed.collect(), false))
 }
 
+/// Whether etcd was taken down to the minor of this image while it ran.
+fn is_downgraded_to(cx: &StepContext, image: &str) -> bool {
+    let to = cx.step.params.get(super::DOWNGRADED).and_then(|text| Minor::of(text));
+    to.is_some() && to == tag_of(image).and_then(Minor::of)
+}
+
 fn back(
     cx: &StepContext,
     state: &ControlPlaneState,
@@ -131,7 +138,8 @@ fn back(
         cx.left.iter().find(|(name, _)| *name == key).map(|(_, hash)| hash.clone())
     };
     let etcd = (cx.note("image:etcd").unwrap_or_default(), state.image("etcd"));
-    if !etcd.0.is_empty() && !etcd.1.is_empty() && image_minor(etcd.0) != image_minor(etcd.1) {
+    let is_both = !etcd.0.is_empty() && !etcd.1.is_empty();
+    if is_both && image_minor(etcd.0) != image_minor(etcd.1) && !is_downgraded_to(cx, etcd.0) {
         let what =
             format!("{what}; etcd was at {} and an older minor does not read its data now", etcd.0);
         return Found::Foreign { what };

@@ -17,13 +17,14 @@ use tonic::{Code, Streaming};
 use super::credentials::Access;
 use super::keys::{Count, KEYS_AT_ONCE};
 use super::rpc::cluster_client::ClusterClient;
+use super::rpc::downgrade_request::DowngradeAction;
 use super::rpc::kv_client::KvClient;
 use super::rpc::maintenance_client::MaintenanceClient;
 use super::rpc::{
-    HashKvRequest, MemberListRequest, RangeRequest, ResponseHeader, SnapshotRequest,
-    SnapshotResponse, StatusRequest,
+    DowngradeRequest, HashKvRequest, MemberListRequest, RangeRequest, ResponseHeader,
+    SnapshotRequest, SnapshotResponse, StatusRequest,
 };
-use super::{Etcd, EtcdApi, EtcdError, KvHash, Member, Members, Pieces, Status};
+use super::{Downgrade, Etcd, EtcdApi, EtcdError, KvHash, Member, Members, Pieces, Status};
 use crate::host::{Address, Host, Stream};
 
 /// Longer than etcd itself waits for its quorum.
@@ -174,6 +175,8 @@ impl EtcdApi for Reached<'_> {
             has_leader: told.leader != 0,
             is_learner: told.is_learner,
             errors: told.errors,
+            storage: told.storage_version,
+            downgrade: told.downgrade_info.filter(|it| it.enabled).map(|it| it.target_version),
         })
     }
 
@@ -217,6 +220,33 @@ impl EtcdApi for Reached<'_> {
             count.page(told.kvs.into_iter().map(|it| (it.key, it.mod_revision)), told.more);
         }
         Ok(count.by_resource())
+    }
+
+    async fn downgrade(
+        &self,
+        endpoint: &str,
+        what: Downgrade,
+        minor: &str,
+    ) -> Result<(), EtcdError> {
+        let mut client = MaintenanceClient::new(self.channel(endpoint).await?);
+        let action = match what {
+            Downgrade::Validate => DowngradeAction::Validate,
+            Downgrade::Enable => DowngradeAction::Enable,
+            Downgrade::Cancel => DowngradeAction::Cancel,
+        };
+        let request = DowngradeRequest { action: action.into(), version: minor.to_owned() };
+        match timeout(PATIENCE, client.downgrade(request)).await {
+            Ok(Ok(_)) => Ok(()),
+            // A version that cannot be gone to, a downgrade under way, none under way.
+            Ok(Err(status))
+                if [Code::InvalidArgument, Code::FailedPrecondition].contains(&status.code()) =>
+            {
+                let (endpoint, why) = (endpoint.to_owned(), status.message().to_owned());
+                Err(EtcdError::Refused { endpoint, why })
+            }
+            Ok(Err(status)) => Err(sorted(endpoint, status)),
+            Err(late) => Err(silent(endpoint, late)),
+        }
     }
 
     async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {

@@ -13,9 +13,10 @@ use super::{Present, RollbackProblem, has_touched, has_touched_static_pods, is_n
 const TOGETHER: [&str; 4] = ["cordon", "drain", "kubelet-packages", "kubelet-restart"];
 
 /// How far back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Extent {
     /// To what was before the run.
+    #[default]
     All,
     /// This node alone.
     Node(String),

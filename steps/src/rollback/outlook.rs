@@ -1,5 +1,6 @@
 //! Whether there will be a way back, told before anything is changed. Pure.
 
+use super::downgrade::goes_online;
 use crate::inventory::Inventory;
 use crate::release;
 use crate::version::{Version, image_minor, tag_of};
@@ -60,11 +61,17 @@ fn of_hop(
     let why = format!(
         "etcd goes from {old} to {new}, and an older one does not read what a newer one has written"
     );
+    let experiment = match goes_online(&after, before) {
+        true => {
+            "; `kup rollback RUN --experimental-etcd-downgrade` takes etcd down while it runs (R2), tried in kup's simulated cluster only"
+        }
+        false => "",
+    };
     match can_restore {
         true => Outlook::Restore { to: from, why },
         false => Outlook::None {
             why: format!(
-                "{why}: only a restored snapshot leads back, and no etcdutl is laid ready for that (--etcdutl FILE)"
+                "{why}: only a restored snapshot leads back, and no etcdutl is laid ready for that (--etcdutl FILE){experiment}"
             ),
         },
     }
@@ -101,6 +108,12 @@ mod tests {
         let staged =
             of_hop("v1.34.1".parse().unwrap(), "v1.33.4".parse().unwrap(), (three_five, true));
         assert!(matches!(staged, Outlook::Restore { .. }), "{staged:?}");
+        gone(of("v1.34.1", "v1.33.4", three_five), "--experimental-etcd-downgrade");
+        let Outlook::None { why } = of("v1.22.1", "v1.21.4", Some("registry.k8s.io/etcd:3.4.13-0"))
+        else {
+            panic!("no etcd goes down to 3.4 while it runs")
+        };
+        assert!(!why.contains("experimental"), "{why}");
         gone(of("v1.37.0", "v1.35.6", Some("registry.k8s.io/etcd:3.6.6-0")), "one minor");
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cluster::{Cluster, ClusterError};
 use crate::etcd::snapshot::etcd_error;
 use crate::etcd::{Etcd, EtcdError};
+use crate::facts::etcd::EtcdSurvey;
 use crate::facts::{ControlPlaneState, KubeletState};
 use crate::host::{Host, HostError};
 use crate::world::{World, cluster_error, host_error};
@@ -28,6 +29,8 @@ pub struct Present {
     pub kubelets: BTreeMap<String, String>,
     /// The image in etcd's manifest of each control plane whose static pods the run has touched.
     pub etcd: BTreeMap<String, String>,
+    /// The control plane whose member leads etcd, looked for only where etcd has changed its minor; `None` where nobody knows.
+    pub etcd_leader: Option<String>,
     /// Why no API server answers; `None` where one does.
     pub silent: Option<String>,
     /// What was written since a snapshot; `None` where nobody asked.
@@ -88,7 +91,15 @@ impl Present {
             });
         let looks: Vec<Look> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         looks.into_iter().for_each(|look| present.add(look));
+        if let Some(node) = present.worth_its_leader(state) {
+            present.etcd_leader = leader(world.host(&node).await?).await;
+        }
         Ok(present)
+    }
+
+    /// Returns a control plane through which to ask for etcd's leader, where etcd has changed its minor.
+    fn worth_its_leader(&self, state: &RunState) -> Option<String> {
+        super::downgrade::moved(state, &self.etcd).map(|moved| moved.node)
     }
 
     /// Looks at machines without owning them.
@@ -100,10 +111,13 @@ impl Present {
         state: &RunState,
         hosts: Vec<Arc<dyn Host>>,
     ) -> Result<(), HostError> {
-        let looks =
-            hosts.into_iter().map(|host| async move { Look::at(state, host.as_ref()).await });
+        let looks = hosts.iter().map(|host| async move { Look::at(state, host.as_ref()).await });
         let looks: Vec<Look> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
         looks.into_iter().for_each(|look| self.add(look));
+        let node = self.worth_its_leader(state);
+        if let Some(host) = hosts.iter().find(|host| Some(host.node()) == node.as_deref()) {
+            self.etcd_leader = leader(host.as_ref()).await;
+        }
         Ok(())
     }
 
@@ -150,6 +164,14 @@ async fn written_since(
     let now = api.status(&endpoint).await?.revision;
     let objects = api.changed_since(&endpoint, revision).await?;
     Ok(Written { writes: now.saturating_sub(revision), objects })
+}
+
+/// Returns the name of the member that leads etcd. Not to know it is no error: then the order of the nodes decides.
+async fn leader(host: &dyn Host) -> Option<String> {
+    let members = EtcdSurvey::read(host).await.ok()?.members;
+    let leader =
+        members.iter().find_map(|it| it.status.as_ref().ok().map(|it| it.leader.clone()))?;
+    members.into_iter().find(|it| it.id == leader).map(|it| it.name)
 }
 
 /// What a rollback wants to know of a machine.

@@ -4,6 +4,7 @@ use kup_core::clock::Timestamp;
 use kup_core::id::StepId;
 use thiserror::Error;
 
+use super::downgrade::goes_online;
 use crate::planner::PlanProblem;
 use crate::version::Version;
 
@@ -32,7 +33,7 @@ pub enum RollbackProblem {
     Unsettled(StepId),
     /// etcd itself was upgraded by a minor: an older one does not read what a newer one has written.
     #[error(
-        "etcd on {node} is at {to}, before the run it was at {from}, and an older etcd does not read what a newer one has written: only the snapshot of before leads back, without what was written since (`--restore-etcd`)"
+        "etcd on {node} is at {to}, before the run it was at {from}: an older etcd does not read what a newer one has written"
     )]
     Etcd {
         /// The node.
@@ -60,6 +61,31 @@ pub enum RollbackProblem {
         /// The minor of etcd.
         minor: String,
     },
+    /// etcd was to go down a minor, and has kept its minor.
+    #[error(
+        "etcd has kept its minor, so there is nothing to downgrade: say it without --experimental-etcd-downgrade"
+    )]
+    EtcdStays,
+    /// etcd was to go down a minor, and is none of the cluster's static pods.
+    #[error(
+        "etcd does not run on the control planes, and kup leaves an external one alone: its minor was not changed by the run"
+    )]
+    EtcdElsewhere,
+    /// etcd was to go down while it runs, and cannot from there.
+    #[error(
+        "etcd is at {to}, before the run it was at {from}: while it runs etcd goes down from 3.6 to 3.5 and from 3.7 to 3.6 only"
+    )]
+    EtcdNotOnline {
+        /// The image before.
+        from: String,
+        /// The image now.
+        to: String,
+    },
+    /// etcd was to go down a minor on a way back that is not the whole.
+    #[error(
+        "etcd goes down a minor as a whole: no --node and no --to with --experimental-etcd-downgrade"
+    )]
+    EtcdPart,
     /// A kubelet would be newer than the API server.
     #[error(
         "the kubelet of {node} is at {kubelet} and this run did not replace it: it would be newer than an API server at {to}"
@@ -124,6 +150,44 @@ pub enum RollbackProblem {
     /// A step could not be built.
     #[error("the rollback cannot be planned")]
     Plan(#[source] PlanProblem),
+}
+
+impl RollbackProblem {
+    /// Returns what leads on nonetheless, where kup knows something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Etcd { from, to, .. } => Some(format!(
+                "`--restore-etcd` restores the snapshot of before, without what was written since (R3){}",
+                match goes_online(to, from) {
+                    true => "; `--experimental-etcd-downgrade` takes etcd down a minor while it runs (R2; no write is lost). EXPERIMENTAL: tried in kup's simulated cluster only",
+                    false => "",
+                }
+            )),
+            Self::Unsettled(_) => Some("`kup rollback` without --dry-run asks the node first; make it reachable, then try again".to_owned()),
+            Self::RolledBack
+            | Self::Abandoned
+            | Self::Committed { .. }
+            | Self::NothingDone
+            | Self::NoSnapshot
+            | Self::ForeignMember(_)
+            | Self::NoEtcdutl { .. }
+            | Self::EtcdStays
+            | Self::EtcdElsewhere
+            | Self::EtcdNotOnline { .. }
+            | Self::EtcdPart
+            | Self::Kubelet { .. }
+            | Self::TooFar { .. }
+            | Self::Joined(_)
+            | Self::Gone(_)
+            | Self::NoBackup(_)
+            | Self::OneControlPlane { .. }
+            | Self::NothingOn(_)
+            | Self::NoStep(_)
+            | Self::Inside { .. }
+            | Self::Plan(_) => None,
+        }
+    }
 }
 
 impl From<PlanProblem> for RollbackProblem {

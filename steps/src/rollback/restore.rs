@@ -220,8 +220,9 @@ impl<'a> Restore<'a> {
         let members: Vec<&str> = self.members().collect();
         let first = members.first().copied().unwrap_or_default();
         let title = "wait until all members of etcd serve and hold the same".to_owned();
-        let params = [("members", members.join(","))];
-        Ok(stage(first, vec![plain("etcd-agree", first, (title, 10), &params, "")?]))
+        let params =
+            [("control-planes", members.join(",")), ("minor", minor_of(&self.record.version))];
+        Ok(stage(first, vec![plain("etcd-agreement", first, (title, 10), &params, "")?]))
     }
 }
 

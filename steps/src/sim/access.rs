@@ -9,10 +9,10 @@ use kup_core::clock::Timestamp;
 use super::SimError;
 use super::act::{Reach, Then};
 use super::agenda::{Agenda, Chore};
-use super::api::Api;
+use super::api::{Api, Status};
 use super::folder::{Folder, Loaded};
 use super::machine::{AttemptState, Machine};
-use super::{kubelet, pods, restore};
+use super::{etcd_storage, kubelet, pods, restore};
 
 /// The most that is kept of an attempt's output.
 const MAX_OUTPUT: usize = 64 << 10;
@@ -128,6 +128,12 @@ impl<'a> Access<'a> {
                     kubelet::report(machine, agenda, at, invocation, serves);
                 })?;
             }
+            Chore::EtcdStorage { node } => {
+                self.change(&node, at, |machine, _, api| etcd_storage::settle(machine, api))?;
+                if etcd_storage::is_over(&self.api) {
+                    self.api.etcd_downgrade = None;
+                }
+            }
             Chore::Gone { uid } => pods::gone(&mut self.api, &mut self.agenda, at, &uid),
             Chore::Schedule => pods::schedule(&mut self.api, &mut self.agenda, at),
             Chore::PodReady { uid } => {
@@ -196,10 +202,16 @@ fn reflect(
     }
     let status = machine.status();
     if api.nodes.get(&machine.name).is_some_and(|node| node.status != status) {
+        let etcd = |status: &Status| status.mirrors.get("etcd").cloned();
+        let before = api.nodes.get(&machine.name).and_then(|node| etcd(&node.status));
+        let is_other_etcd = before != etcd(&status);
         if let Some(node) = api.nodes.get_mut(&machine.name) {
             node.status = status;
         }
         restore::adopt(api, machine);
         agenda.add(now, 0, Chore::Schedule);
+        if is_other_etcd {
+            etcd_storage::notice(api, agenda, now);
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(super) enum Chore {
     Sync { node: String },
     /// The kubelet reports that the node is Ready.
     Report { node: String, invocation: String },
+    /// A member of etcd stores at another version.
+    EtcdStorage { node: String },
     /// A pod that was being deleted is gone.
     Gone { uid: String },
     /// The scheduler looks at pods without a node.
@@ -36,7 +38,10 @@ impl Chore {
             | Self::Boot { node }
             | Self::Sync { node }
             | Self::Report { node, .. } => Some(node),
-            Self::Gone { .. } | Self::Schedule | Self::PodReady { .. } => None,
+            Self::EtcdStorage { .. }
+            | Self::Gone { .. }
+            | Self::Schedule
+            | Self::PodReady { .. } => None,
         }
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct Api {
     /// Which restored data these objects are from; empty where nothing was restored.
     #[serde(default)]
     pub(super) etcd_data: String,
+    /// The minor to which etcd goes down, while that is enabled.
+    #[serde(default)]
+    pub(super) etcd_downgrade: Option<String>,
     /// What is other than the rest of this says.
     #[serde(default)]
     pub(super) troubles: Troubles,

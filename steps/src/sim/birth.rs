@@ -55,12 +55,15 @@ fn machine(spec: &SimSpec, seed: &str, ca: &str, name: String, address: String) 
         refusals: BTreeMap::new(),
         faults: BTreeMap::new(),
         etcd_is_corrupt: false,
+        etcd_storage: String::new(),
+        etcd_storage_is_stuck: false,
         name,
         address,
     };
     common_files(&mut machine, spec, ca);
     if machine.name.starts_with("cp") {
         control_plane_files(&mut machine, spec, seed, ca);
+        machine.etcd_storage = super::etcd_storage::at_birth(&machine);
     }
     kubelet::sync(&mut machine);
     machine
@@ -156,6 +159,7 @@ fn api(spec: &SimSpec, agenda: &mut Agenda, ca: &str, machines: &[Machine]) -> A
         daemon_sets: BTreeMap::new(),
         budgets: Vec::new(),
         etcd_data: String::new(),
+        etcd_downgrade: None,
         troubles: Troubles::default(),
     };
     for machine in machines {

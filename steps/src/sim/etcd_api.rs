@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use super::access::Access;
 use super::agenda::sha256;
 use super::etcd::OWN;
-use super::{Shared, SimError, troubles};
-use crate::etcd::{Etcd, EtcdApi, EtcdError, KvHash, Member, Members, Pieces, Status};
+use super::{Shared, SimError, etcd_storage, troubles};
+use crate::etcd::downgrade::Minor;
+use crate::etcd::{Downgrade, Etcd, EtcdApi, EtcdError, KvHash, Member, Members, Pieces, Status};
 use crate::facts::etcd::{EtcdMember, EtcdStatus};
 use crate::host::Host;
 use crate::script::{self, Script};
@@ -100,8 +101,16 @@ fn revision(world: &Access<'_>) -> i64 {
     COMPACTED.saturating_add_unsigned(world.api.version_counter)
 }
 
-fn told(member: &EtcdMember, status: EtcdStatus, revision: i64) -> Status {
+fn told(
+    (member, status): (&EtcdMember, EtcdStatus),
+    revision: i64,
+    (storage, downgrade): (String, Option<String>),
+) -> Status {
+    // Before 3.6 it does not say.
+    let says = Minor::of(&status.version) >= Minor::of("3.6");
     Status {
+        storage: if says { storage } else { String::new() },
+        downgrade: downgrade.filter(|_| says),
         member: member.id.clone(),
         version: status.version,
         revision,
@@ -137,7 +146,9 @@ impl EtcdApi for Reached {
             let members = members(world)?;
             let member = members.iter().find(|it| it.name == name).ok_or(SimError::NoAnswer)?;
             let status = member.status.clone().map_err(|_| SimError::NoAnswer)?;
-            Ok(told(member, status, revision(world)))
+            let stored = world.machine(name)?.etcd_storage.clone();
+            let storage = (stored, world.api.etcd_downgrade.clone());
+            Ok(told((member, status), revision(world), storage))
         })
     }
 
@@ -163,6 +174,29 @@ impl EtcdApi for Reached {
             let later = world.api.config_maps.values().filter(|map| is_later(map.version)).count();
             let later = u64::try_from(later).unwrap_or(u64::MAX);
             Ok([("configmaps".to_owned(), later)].into_iter().filter(|it| it.1 > 0).collect())
+        })
+    }
+
+    async fn downgrade(
+        &self,
+        endpoint: &str,
+        what: Downgrade,
+        minor: &str,
+    ) -> Result<(), EtcdError> {
+        let done = self.ask(endpoint, |world, _| {
+            if !world.api.has_quorum() {
+                return Err(SimError::NoAnswer);
+            }
+            if etcd_storage::refuses(world.machine(&self.node)?) {
+                return Ok(Err("etcdserver: invalid downgrade target version"));
+            }
+            let done = etcd_storage::downgrade(&mut world.api, what, minor);
+            etcd_storage::notice(&world.api, &mut world.agenda, world.now);
+            Ok(done)
+        })?;
+        done.map_err(|why| EtcdError::Refused {
+            endpoint: endpoint.to_owned(),
+            why: why.to_owned(),
         })
     }
 

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::files;
 use super::machine::{AttemptState, Machine, OwnerRecord};
+use super::{asks, files};
+use crate::host::Reply;
+use crate::script::{self, Script};
 
 /// Where a machine keeps what kup gives it.
 pub(super) const BACKUPS: &str = "/var/lib/kup/backups";
@@ -48,6 +50,26 @@ pub(super) fn hashes(dir: &Path, node: &str, paths: &[String]) -> String {
 /// Returns the SHA-256 of bytes in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// Whether somebody wants to read copies that a machine keeps.
+pub(super) fn is_of_copies(script: &Script) -> bool {
+    let is_copy = |path: &String| path.starts_with(BACKUPS);
+    script.name == script::READ_FILES.0 && script.args.first().is_some_and(is_copy)
+}
+
+/// Returns a tar of copies that a machine keeps.
+pub(super) fn read(dir: &Path, node: &str, paths: &[String]) -> Reply {
+    let mut builder = tar::Builder::new(Vec::new());
+    let there = paths.iter().filter(|path| files::kept_path(dir, node, path).is_file());
+    let added = there.into_iter().try_for_each(|path| {
+        let file = files::kept_path(dir, node, path);
+        builder.append_path_with_name(file, path.trim_start_matches('/'))
+    });
+    match added.and_then(|()| builder.into_inner()) {
+        Ok(stdout) => Reply { status: 0, stdout, stderr: String::new() },
+        Err(error) => asks::failed(1, error.to_string()),
+    }
 }
 
 fn hex(digest: &[u8]) -> String {

@@ -49,6 +49,12 @@ pub(super) struct Machine {
     /// Whether its member of etcd holds other data than the others.
     #[serde(default)]
     pub(super) etcd_is_corrupt: bool,
+    /// The minor at which its member of etcd stores; empty where it has none.
+    #[serde(default)]
+    pub(super) etcd_storage: String,
+    /// Whether that stays as it is whatever it should be.
+    #[serde(default)]
+    pub(super) etcd_storage_is_stuck: bool,
 }
 
 /// A file's contents and mode.
@@ -184,11 +190,17 @@ impl Machine {
         wanted.collect()
     }
 
-    /// Returns whether a component serves: it runs, and it could read its key pairs at its start or can now.
+    /// Returns whether a component serves: it runs, it could read its key pairs at its start or can now, and etcd its data.
     pub(super) fn is_up(&self, component: &str) -> bool {
-        let sound = |container: &Container| container.sound || self.can_read_pairs(component);
-        let has_data = component != "etcd" || restore::token(self).is_some();
-        self.powered && has_data && self.containers.get(component).is_some_and(sound)
+        let readable = |it: &Container| {
+            component != "etcd"
+                || restore::token(self).is_some()
+                    && super::etcd_storage::is_readable(self, &it.image)
+        };
+        let sound = |container: &Container| {
+            (container.sound || self.can_read_pairs(component)) && readable(container)
+        };
+        self.powered && self.containers.get(component).is_some_and(sound)
     }
 
     /// Returns whether all key pairs of a component match.

@@ -43,6 +43,8 @@ fn config_maps(api: &Api) -> Vec<String> {
     lines.extend(proxy.map(|image| format!("kube-proxy {image}")));
     let dns = api.pods.values().find(|pod| pod.app == "kube-dns");
     lines.extend(dns.map(|pod| format!("coredns {}", pod.image)));
+    let downgrade = api.etcd_downgrade.iter();
+    lines.extend(downgrade.map(|minor| format!("etcd goes down to {minor}")));
     lines
 }
 
@@ -73,6 +75,9 @@ fn machine_facts(machine: &Machine) -> Vec<String> {
     }
     let repository = machine.text(REPOSITORY_FILE).and_then(release::minor_in);
     facts.push(format!("repository {}, lists {}", repository.unwrap_or("none"), machine.lists));
+    if !machine.etcd_storage.is_empty() {
+        facts.push(format!("etcd stores at {}", machine.etcd_storage));
+    }
     let state = match machine.kubelet.state {
         UnitState::Active => "active",
         UnitState::Inactive => "inactive",

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::act::{Act, Reach, Then};
 use super::agenda::sha256;
 use super::api::{Api, COMPONENTS};
+use super::etcd_storage;
 use super::files::{self, FileAct, kept_path, put, read, unreadable};
 use super::machine::{Machine, StoredFile, manifest_path};
 use super::told::{Lines, yes_no};
@@ -161,7 +162,7 @@ fn await_gone(machine: &mut Machine, reach: &mut Reach<'_>, component: &str, lef
     Then::First(vec![Act::Restore(RestoreAct::AwaitGone { component, left: left - 1 })])
 }
 
-fn change_places(machine: &Machine, reach: &mut Reach<'_>, run: &str, snapshot: &str) -> Then {
+fn change_places(machine: &mut Machine, reach: &mut Reach<'_>, run: &str, snapshot: &str) -> Then {
     if noted(machine, run, "swapped") == snapshot {
         return Then::Next;
     }
@@ -175,18 +176,27 @@ fn change_places(machine: &Machine, reach: &mut Reach<'_>, run: &str, snapshot: 
         return Then::Exit(65);
     }
     let mut acts = Vec::new();
-    if let Some(new) = machine.text(&new_data(run)) {
+    if let Some(new) = machine.text(&new_data(run)).map(str::to_owned) {
+        // What the data were stored at comes with them.
+        machine.etcd_storage = stored_at(&new, &machine.name).unwrap_or_default();
         if machine.text(DATA) != Some("") {
             // Between the two renames the member has no data.
             let old = format!("/var/lib/etcd.kup-{run}/old/member");
             acts.push(write(&old, machine.text(DATA).unwrap_or("the cluster's")));
             acts.push(write(DATA, ""));
         }
-        acts.push(write(DATA, new));
+        acts.push(write(DATA, &new));
         acts.push(Act::File(FileAct::Remove { path: new_data(run) }));
     }
     acts.push(write(&note(run, "swapped"), snapshot));
     Then::First(acts)
+}
+
+/// Returns the version at which the data of a snapshot are stored.
+fn stored_at(text: &str, node: &str) -> Option<String> {
+    let then: Api = serde_json::from_str(text).ok()?;
+    let mirror = then.nodes.get(node)?.status.mirrors.get("etcd")?;
+    etcd_storage::minor_of(&mirror.image).map(|minor| minor.to_string())
 }
 
 fn give_back(
@@ -282,5 +292,6 @@ pub(super) fn adopt(api: &mut Api, machine: &Machine) {
     api.budgets = then.budgets;
     // As `--bump-revision` has it.
     api.version_counter = then.version_counter.saturating_add(1_000_000_000);
+    api.etcd_downgrade = then.etcd_downgrade;
     api.etcd_data = token;
 }

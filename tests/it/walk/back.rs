@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Whether an attempt has begun that changes more than what kup keeps for itself, on a node or here.
-fn has_changed(shot: &Shot) -> bool {
+pub(super) fn has_changed(shot: &Shot) -> bool {
     let is_its_own = |step: &str| step.contains("prefetch.") || step.contains("etcd-snapshot.");
     shot.entries.iter().any(
         |entry| matches!(&entry.event, Event::AttemptStarted(it) if !is_its_own(it.step.as_str())),

@@ -86,6 +86,7 @@ async fn fails(walk: &Walk, (step, failure): (&StepSpec, &Failure), word: Word) 
     let fault = match failure.way {
         Way::Before(class) => format!("{:?} fails before its effect: {class:?}", failure.doing),
         Way::After(class) => format!("{:?} fails after its effect: {class:?}", failure.doing),
+        Way::Instead => "a step says that it has done what it has not".to_owned(),
     };
     count(&fault, "every step", how);
 }
@@ -127,11 +128,11 @@ async fn everything_fails(route: &Route, which: fn(&StepSpec) -> bool) {
 }
 
 /// Kills the commands on all nodes at a waiting moment of the process, once: what runs then is half done.
-struct HalfWay {
-    site: Site,
-    step: StepId,
+pub(super) struct HalfWay {
+    pub(super) site: Site,
+    pub(super) step: StepId,
     /// Moments of waiting until then.
-    left: AtomicUsize,
+    pub(super) left: AtomicUsize,
 }
 
 impl Director for HalfWay {

@@ -116,6 +116,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         tests: "-p kup-tests --test it walk::etcd",
     },
     Mutant {
+        name: "etcd-readable",
+        guard: "the look whether an older etcd would read the data",
+        file: "steps/src/activity/kubeadm_etcd.rs",
+        from: "        self.may_go_down(cx).await?;\n",
+        to: "",
+        tests: "-p kup-tests --test it walk::downgrade",
+    },
+    Mutant {
         name: "closing-equal",
         guard: "the proof that the closing run leaves the static pods as they are",
         file: "steps/src/activity/kubeadm_closing.rs",

@@ -21,6 +21,20 @@ pub struct Shot {
     pub now: Timestamp,
 }
 
+impl Shot {
+    /// Returns what there is now, for somebody who comes back to it.
+    #[must_use]
+    pub fn of(site: &Site) -> Self {
+        Self::at(site, Moment::AfterAppend)
+    }
+
+    fn at(site: &Site, moment: Moment) -> Self {
+        let dir = room();
+        site.copy_to(dir.path());
+        Self { moment, dir, entries: site.entries(), now: site.now() }
+    }
+}
+
 /// Takes a picture at every so many moments of a site.
 pub struct Camera {
     site: Site,
@@ -50,10 +64,7 @@ impl Director for Camera {
         let mut roll = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
         roll.0 += 1;
         if self.every > 0 && roll.0.is_multiple_of(self.every) {
-            let dir = room();
-            self.site.copy_to(dir.path());
-            let (moment, entries) = (moment.clone(), self.site.entries());
-            roll.1.push(Shot { moment, dir, entries, now: self.site.now() });
+            roll.1.push(Shot::at(&self.site, moment.clone()));
         }
         Cue::GoOn
     }

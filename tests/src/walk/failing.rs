@@ -24,6 +24,8 @@ pub enum Way {
     Before(ErrorClass),
     /// All is done, and the error has this class.
     After(ErrorClass),
+    /// Nothing is done, and it is said to be done.
+    Instead,
 }
 
 /// One failure: of which step, while doing what, in which way.
@@ -76,8 +78,23 @@ impl Failing {
                 done.await?;
                 class
             }
+            // Only an effect can be said to be there.
+            Way::Instead => return done.await,
         };
         Err(ActivityError::new(class, format!("{doing:?} {LIE}")))
+    }
+
+    /// Has the effect, fails, or only says that it has it.
+    async fn acts(
+        &self,
+        cx: &StepContext,
+        done: impl Future<Output = Result<Output, ActivityError>>,
+    ) -> Result<Output, ActivityError> {
+        let is_here = self.failure.way == Way::Instead && self.failure.step == cx.step.id;
+        if is_here && !self.happened.swap(true, Ordering::SeqCst) {
+            return Ok(Output { summary: LIE.to_owned(), blob: None });
+        }
+        self.here(cx, Doing::Execute, done).await
     }
 }
 
@@ -112,7 +129,7 @@ impl Activity for Failing {
     }
 
     async fn execute(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        self.here(cx, Doing::Execute, self.inner.execute(cx)).await
+        self.acts(cx, self.inner.execute(cx)).await
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
@@ -124,6 +141,6 @@ impl Activity for Failing {
     }
 
     async fn undo(&self, cx: &StepContext) -> Result<Output, ActivityError> {
-        self.here(cx, Doing::Execute, self.inner.undo(cx)).await
+        self.acts(cx, self.inner.undo(cx)).await
     }
 }

@@ -142,12 +142,15 @@ impl Judge {
             "uncordon" => &["uncordon", "cordon"],
             "evict" => &["drain"],
             "put-object" => &["addons"],
+            "etcd-downgrade" => &["etcd-downgrade"],
             _ => &["config-maps", "etcd-image-tag", "kubelet-config-map"],
         };
         let is_open = record.fold.as_ref().is_some_and(|state| {
             state.plan.steps().any(|(stage, step)| {
                 let open = state.step(&step.id).is_some_and(|it| it.open.is_some());
-                let here = what.starts_with("put-") || stage.target == node;
+                // etcd is reached through any control plane.
+                let everywhere = what.starts_with("put-") || what == "etcd-downgrade";
+                let here = everywhere || stage.target == node;
                 open && here && activities.contains(&step.activity.as_str())
             })
         });

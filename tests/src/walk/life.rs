@@ -19,7 +19,7 @@ use kup_core::id::{Epoch, StepId};
 use kup_core::progress::Silent;
 use kup_core::state::{Phase, RunState};
 use kup_steps::host::{Host, Owner};
-use kup_steps::rollback::{Asked, EtcdBack, Extent, Present, RollbackProblem, rollback};
+use kup_steps::rollback::{Asked, Present, RollbackProblem, rollback};
 use kup_steps::world::{Expected, Ports, World};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -38,6 +38,8 @@ pub enum Will {
     Retry(Vec<StepId>),
     /// Undo what the run did.
     Back,
+    /// The same, in another way.
+    BackAs(Asked),
 }
 
 /// How a life ended.
@@ -132,7 +134,8 @@ impl Site {
             let end = match will {
                 Will::Go => go(engine, Vec::new()).await,
                 Will::Retry(steps) => go(engine, steps).await,
-                Will::Back => turn_back(engine, world).await,
+                Will::Back => turn_back(engine, world, &Asked::default()).await,
+                Will::BackAs(asked) => turn_back(engine, world, &asked).await,
             };
             let end = end.unwrap_or_else(|error| End::Broke(chain(&error)));
             if matches!(end, End::Rest(Rest::Finished(_))) {
@@ -208,7 +211,7 @@ async fn go(engine: &mut Engine, retry: Vec<StepId>) -> Result<End, EngineError>
 }
 
 /// Settles what is open, turns back unless that was done before, and goes on.
-async fn turn_back(engine: &mut Engine, world: &World) -> Result<End, EngineError> {
+async fn turn_back(engine: &mut Engine, world: &World, asked: &Asked) -> Result<End, EngineError> {
     if !engine.state().is_finished() {
         engine.record(vec![resumed()]).await?;
     }
@@ -219,7 +222,7 @@ async fn turn_back(engine: &mut Engine, world: &World) -> Result<End, EngineErro
                 return Ok(End::Rest(rest));
             }
         }
-        let plan = match way_back(engine.state(), world).await {
+        let plan = match way_back(engine.state(), world, asked).await {
             Ok(plan) => plan,
             Err(why) => {
                 if !engine.state().is_finished() {
@@ -236,13 +239,16 @@ async fn turn_back(engine: &mut Engine, world: &World) -> Result<End, EngineErro
     engine.drive(Mode::Go).await.map(End::Rest)
 }
 
-async fn way_back(state: &RunState, world: &World) -> Result<kup_core::plan::Plan, String> {
+async fn way_back(
+    state: &RunState,
+    world: &World,
+    asked: &Asked,
+) -> Result<kup_core::plan::Plan, String> {
     let present = Present::of_world(state, world).await;
     let mut present = present.map_err(|error| error.to_record().to_string())?;
     // Nobody but the run changes anything in these walks.
     present.changed.clear();
-    let asked = Asked { extent: Extent::All, etcd: EtcdBack::Stays };
-    rollback(state, &present, &asked)
+    rollback(state, &present, asked)
         .map(|way| way.plan)
         .map_err(|problem: RollbackProblem| chain(&problem))
 }

@@ -5,7 +5,7 @@ use kup_core::clock::Timestamp;
 use kup_core::event::ErrorClass;
 
 use super::*;
-use crate::etcd::{Members, Pieces};
+use crate::etcd::{Downgrade, Members, Pieces};
 
 /// A member's version, its revision, and its hashes one after the other, each with what was compacted by then.
 type Told<'a> = (&'static str, i64, &'a [(u32, i64)]);
@@ -62,6 +62,8 @@ impl EtcdApi for Town {
             has_leader: true,
             is_learner: false,
             errors: Vec::new(),
+            storage: String::new(),
+            downgrade: None,
         })
     }
 
@@ -81,6 +83,10 @@ impl EtcdApi for Town {
         endpoint: &str,
         _: i64,
     ) -> Result<BTreeMap<String, u64>, EtcdError> {
+        Err(silent(endpoint))
+    }
+
+    async fn downgrade(&self, endpoint: &str, _: Downgrade, _: &str) -> Result<(), EtcdError> {
         Err(silent(endpoint))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kup_steps::etcd::{Etcd, EtcdApi, EtcdError, KvHash, Members, Pieces, Status};
+use kup_steps::etcd::{Downgrade, Etcd, EtcdApi, EtcdError, KvHash, Members, Pieces, Status};
 use kup_steps::host::Host;
 
 use super::super::process::{Call, Cue, Moment, Process};
@@ -32,8 +32,16 @@ struct Way {
 
 impl Way {
     async fn pass(&self) -> Result<(), EtcdError> {
-        let call = Call { node: Some(self.node.clone()), what: "etcd" };
-        match self.process.pass(Moment::BeforeCall(call)).await {
+        self.pass_at(Moment::BeforeCall, "etcd").await
+    }
+
+    async fn pass_at(
+        &self,
+        moment: fn(Call) -> Moment,
+        what: &'static str,
+    ) -> Result<(), EtcdError> {
+        let call = Call { node: Some(self.node.clone()), what };
+        match self.process.pass(moment(call)).await {
             Cue::Fail => {
                 let source = Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
                 Err(EtcdError::Silent { endpoint: self.node.clone(), source })
@@ -76,6 +84,24 @@ impl EtcdApi for WatchedApi<'_> {
     ) -> Result<BTreeMap<String, u64>, EtcdError> {
         self.way.pass().await?;
         self.inner.changed_since(endpoint, revision).await
+    }
+
+    async fn downgrade(
+        &self,
+        endpoint: &str,
+        what: Downgrade,
+        minor: &str,
+    ) -> Result<(), EtcdError> {
+        if what == Downgrade::Validate {
+            self.way.pass().await?;
+            return self.inner.downgrade(endpoint, what, minor).await;
+        }
+        self.way.pass_at(Moment::BeforeCall, "etcd-downgrade").await?;
+        self.way.process.judge().changes("etcd-downgrade", &self.way.node);
+        let answer = self.inner.downgrade(endpoint, what, minor).await;
+        self.way.process.look();
+        self.way.pass_at(Moment::AfterCall, "etcd-downgrade").await?;
+        answer
     }
 
     async fn snapshot(&self, endpoint: &str) -> Result<Box<dyn Pieces>, EtcdError> {
