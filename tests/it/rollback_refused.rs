@@ -96,7 +96,7 @@ fn an_older_etcd_on_newer_data_is_refused_and_goes_down_only_on_a_word() {
     assert!(shown.contains("No write to the cluster is lost"), "{shown}");
     let place_of = |words: &str| shown.find(words).unwrap_or_else(|| panic!("{words}: {shown}"));
     let waves = ["rollback-etcd-downgrade", "rollback-control-plane", "rollback-etcd-agreement"];
-    assert!(waves.map(|wave| place_of(wave)).is_sorted(), "{shown}");
+    assert!(waves.map(place_of).is_sorted(), "{shown}");
     place.goes_back("--experimental-etcd-downgrade");
     assert_eq!(place.picture(), newborn(OVER_ETCD));
 }

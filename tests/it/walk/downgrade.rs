@@ -122,9 +122,7 @@ async fn a_fresh_snapshot_comes_first_and_the_leader_last() {
     assert!(places.is_sorted(), "{done:?}");
     let first = place("rollback.etcd-snapshot.cp1");
     assert_eq!(place(DOWNGRADE), first + 1, "{done:?}");
-    assert!(
-        done.iter().filter(|it| it.as_str().starts_with("rollback.")).next() == Some(&done[first])
-    );
+    assert!(done.iter().find(|it| it.as_str().starts_with("rollback.")) == Some(&done[first]));
     assert!(place("rollback.etcd-agreement.cp1") > places[2]);
 }
 
@@ -180,12 +178,13 @@ async fn what_etcd_cannot_do_while_it_runs_is_refused_with_a_reason() {
 }
 
 fn completed(site: &Site) -> Vec<StepId> {
-    let entries = site.entries().into_iter();
-    let done = entries.filter_map(|entry| match entry.event {
-        Event::StepCompleted(it) => Some(it.step),
-        _ => None,
-    });
-    done.collect()
+    let mut done = Vec::new();
+    for entry in site.entries() {
+        if let Event::StepCompleted(it) = entry.event {
+            done.push(it.step);
+        }
+    }
+    done
 }
 
 /// The rollback rests at a step; returns what it says.
