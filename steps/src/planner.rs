@@ -7,9 +7,7 @@ use kup_core::id::BlobId;
 use kup_core::plan::{Plan, Stage, Wave};
 
 use crate::facts::PackageManager;
-use crate::gate;
 use crate::inventory::{Inventory, NodeInventory};
-use crate::release;
 use crate::version::Version;
 
 mod asked;
@@ -29,6 +27,7 @@ mod stages;
 mod standing;
 mod target;
 mod upgrade_config;
+mod workers;
 
 pub use backup::{backup_plan, takes_backups};
 pub use by_hand::ByHand;
@@ -127,7 +126,7 @@ pub fn plan(inventory: &Inventory, options: &Options) -> Result<Plan, PlanProble
     let hops = hops(&standing, inventory, options)?;
     inventory.nodes.iter().try_for_each(check_node)?;
     let first = first_control_plane(inventory, options.first.as_deref())?;
-    check_workers(inventory, options, &hops)?;
+    workers::check(inventory, options, &hops)?;
     phases::check(options, &hops)?;
     let mut waves: Vec<Wave> = repair::wave(&standing)?.into_iter().collect();
     let mut moves = Vec::new();
@@ -256,35 +255,6 @@ fn check_node(node: &NodeInventory) -> Result<(), PlanProblem> {
         (PackageManager::Binaries, _) | (_, false) => Ok(()),
         (_, true) => Err(PlanProblem::NoRepository(node.node.name.clone())),
     }
-}
-
-/// Workers that leave hops out must not miss a migration, and must not fall too far behind.
-fn check_workers(
-    inventory: &Inventory,
-    options: &Options,
-    hops: &[Hop],
-) -> Result<(), PlanProblem> {
-    let Some(target) = hops.last().map(|hop| hop.target) else { return Ok(()) };
-    if options.workers == WorkerHops::Every {
-        return Ok(());
-    }
-    for node in inventory.nodes.iter().filter(|n| !n.node.control_plane) {
-        let Ok(kubelet) = node.node.kubelet_version.parse::<Version>() else { continue };
-        let migrates = |minor| migrates_nodes(minor).map(|why| (minor, why));
-        if let Some((minor, why)) = (kubelet.minor + 1..target.minor).find_map(migrates) {
-            return Err(PlanProblem::WorkersMustStop { minor, why });
-        }
-        if kubelet.minor + gate::most_behind(kubelet) < target.minor {
-            let node = node.node.name.clone();
-            return Err(PlanProblem::TooFarBehind { node, kubelet, target });
-        }
-    }
-    Ok(())
-}
-
-/// Says why no node may leave a minor out.
-fn migrates_nodes(minor: u32) -> Option<String> {
-    Some(release::of(minor)?.migrates_nodes.as_ref()?.why.clone())
 }
 
 fn first_control_plane<'a>(

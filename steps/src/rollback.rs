@@ -10,7 +10,6 @@
 use std::collections::BTreeSet;
 
 use kup_core::event::Outcome;
-use kup_core::id::StepId;
 use kup_core::plan::{Plan, Stage, StepSpec, Wave};
 use kup_core::state::{Afterword, RunState, Status, StepRecord};
 
@@ -21,6 +20,7 @@ use crate::version::Version;
 mod back;
 pub mod backups;
 mod changed;
+mod class;
 mod downgrade;
 mod extent;
 pub mod keys;
@@ -30,6 +30,8 @@ mod problem;
 mod restore;
 
 use back::Back;
+pub use class::Class;
+use class::class;
 use downgrade::{Down, Moved};
 pub use extent::Extent;
 use extent::Turn;
@@ -38,43 +40,6 @@ pub use present::{Present, Written};
 pub use problem::RollbackProblem;
 pub use restore::Loss;
 use restore::Restore;
-
-/// What the way back costs, as DESIGN's classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Nothing live was changed.
-    R0,
-    /// Files, objects and packages of this run go back; no write to the cluster is undone.
-    R1,
-    /// As R1, after etcd was taken down a minor while it runs.
-    R2,
-    /// The snapshot of etcd is restored first: all that was written since is lost.
-    R3,
-}
-
-impl Class {
-    /// Returns what an operator should know before saying yes.
-    #[must_use]
-    pub fn explain(self) -> &'static str {
-        match self {
-            Self::R0 => "nothing live was changed yet; packages, holds and repositories go back",
-            Self::R3 => {
-                "the snapshot of etcd is restored on every member, and files, packages, holds and repositories of this run go back. EVERYTHING WRITTEN TO THE \
-                 CLUSTER SINCE THE SNAPSHOT IS LOST, and what was deleted since is there again; what lives outside of etcd (volumes, load balancers, what \
-                 applications keep) does not go back. No API server answers meanwhile; running containers go on. The old data of etcd stay aside on each member"
-            }
-            Self::R1 => {
-                "files, ConfigMaps, CoreDNS, kube-proxy, packages, holds and repositories of this run go back. No write to the cluster is undone: \
-                 objects made since stay. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
-            }
-            Self::R2 => {
-                "EXPERIMENTAL: tried in kup's simulated cluster only. etcd is taken down a minor while it runs, by its own downgrade, after a fresh \
-                 snapshot; then files, ConfigMaps, packages, holds and repositories of this run go back. No write to the cluster is lost: objects \
-                 made since stay; CoreDNS and kube-proxy keep their new images and configuration. Kubernetes does not support going back a minor; objects that only the newer version knows may be unreadable"
-            }
-        }
-    }
-}
 
 /// What becomes of etcd's data on the way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -230,20 +195,6 @@ fn control_plane_steps(state: &RunState) -> impl Iterator<Item = (&Stage, &StepS
             && step.params.get("role").is_some_and(|role| role == "control-plane")
     };
     steps_with_effects(state).filter(move |(_, step)| kubeadm(step))
-}
-
-fn class(state: &RunState) -> Class {
-    let not_live = [
-        "etcd-snapshot",
-        "prefetch.",
-        "repository.",
-        "kubeadm-package.",
-        "kubeadm-preflight.",
-        "upgrade-plan.",
-    ];
-    let live = |id: &StepId| !not_live.iter().any(|start| id.as_str().contains(start));
-    let touched = state.steps.iter().any(|(id, record)| live(id) && record.had_effects());
-    if touched { Class::R1 } else { Class::R0 }
 }
 
 fn check(state: &RunState, present: &Present) -> Result<(), RollbackProblem> {

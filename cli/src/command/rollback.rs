@@ -5,21 +5,17 @@ use std::sync::Arc;
 
 use kup_core::decide::Mode;
 use kup_core::engine::Rest;
-use kup_core::event::{Event, Outcome, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
+use kup_core::event::{Event, PauseReason, RollbackLimited, RollbackStarted, RunPaused};
 use kup_core::id::RunId;
-use kup_core::journal::Blobs;
-use kup_core::state::{Phase, RunState, Status, StepRecord};
+use kup_core::state::{Phase, RunState};
 use kup_steps::etcd::Etcd;
 use kup_steps::host::Host;
 use kup_steps::planner::takes_backups;
-use kup_steps::rollback::backups::unsound;
-use kup_steps::rollback::keys::lacking;
 use kup_steps::rollback::{
-    Asked, EtcdBack, Extent, Loss, Present, Way, not_committed, rollback, worth_a_look,
+    Asked, EtcdBack, Extent, Present, Way, not_committed, rollback, worth_a_look,
 };
 
 use super::resume::{reconnect, resumed, take_over};
-use super::{confirm, confirm_by_typing};
 use crate::args::{Format, Global, Rollback};
 use crate::connect::Connected;
 use crate::error::{CliError, Exit};
@@ -28,6 +24,11 @@ use crate::estimate::way_back::Times;
 use crate::output::{self, tell};
 use crate::render::rollback::{Shown, way_table};
 use crate::wiring::{Driver, Session, conclude};
+use asking::ask;
+use checks::{must_be_newest, must_be_sound};
+
+mod asking;
+mod checks;
 
 pub(super) async fn run(global: &Global, args: &Rollback) -> Result<Exit, CliError> {
     let session = Session::open_with(global, &args.identity)?;
@@ -215,53 +216,6 @@ async fn agree(
     Ok(way.0)
 }
 
-async fn ask(way: &Way, args: &Rollback, driver: &Driver) -> Result<(), CliError> {
-    let endpoint = driver.engine.state().started.cluster.endpoint.clone();
-    let (yes, agreed) = (args.yes, args.yes_lose_data_since.clone());
-    let loss = way.loss.clone();
-    let (from, to) = (&way.plan.from, &way.plan.to);
-    let question = match &way.until {
-        None => format!("Take the cluster at {endpoint} back from {from} to {to}?"),
-        Some(wave) => {
-            format!("Take the cluster at {endpoint} back towards {to}, as far as {wave}?")
-        }
-    };
-    // Signals are heard already, so the question must not keep kup from obeying them.
-    tokio::select! {
-        answer = tokio::task::spawn_blocking(move || match loss {
-            Some(loss) => may_lose(&loss, &endpoint, agreed.as_deref()),
-            None => confirm(&question, yes),
-        }) => {
-            answer.map_err(|e| CliError::new(Exit::Unexpected, "cannot ask you").because(&e))?
-        }
-        exit = driver.signals.any() => {
-            Err(CliError::unchanged(exit, "stopped before the rollback"))
-        }
-    }
-}
-
-/// Where data are lost `--yes` is not enough: a person types the endpoint, a machine names the moment.
-fn may_lose(loss: &Loss, endpoint: &str, agreed: Option<&str>) -> Result<(), CliError> {
-    match agreed {
-        None => confirm_by_typing(
-            &format!(
-                "Everything written since {} will be lost. Type the endpoint of the control plane to go on ({endpoint}): ",
-                loss.since
-            ),
-            (endpoint, "say --yes-lose-data-since TIME with the time that the plan names"),
-        ),
-        Some(moment) if moment == loss.since => Ok(()),
-        Some(moment) => {
-            let message = format!(
-                "you agreed to lose what was written since {moment}, but the snapshot is of {}",
-                loss.since
-            );
-            Err(CliError::unchanged(Exit::Usage, message)
-                .hint(format!("--yes-lose-data-since {}", loss.since)))
-        }
-    }
-}
-
 fn machines(connected: &Connected, state: &RunState) -> BTreeMap<String, Arc<dyn Host>> {
     let machines = state.started.machines.iter().map(|m| (m.name.clone(), m.address.clone()));
     connected.hosts_at(machines).into_iter().map(|(node, (_, host))| (node, host)).collect()
@@ -280,46 +234,6 @@ async fn look(
     Ok(present)
 }
 
-/// Refuses a way back that rests on backups which are whole nowhere.
-async fn must_be_sound(
-    (session, run): (&Session, &RunId),
-    (way, state): (&Way, &RunState),
-    hosts: &BTreeMap<String, Arc<dyn Host>>,
-) -> Result<(), CliError> {
-    let blobs = session.blobs(run);
-    let unsound = unsound((&way.plan, state), &blobs, hosts).await?;
-    if unsound.is_empty() {
-        return must_have_keys((way, state), &blobs, hosts).await;
-    }
-    let are_locked = unsound.iter().all(|it| it.is_locked);
-    let (exit, message) = match are_locked {
-        true => (Exit::Usage, "the way back rests on backups that are encrypted"),
-        false => (Exit::Damaged, "the way back rests on backups that are not whole"),
-    };
-    let causes = unsound.into_iter().map(|it| it.why);
-    let error = causes.fold(CliError::unchanged(exit, message), CliError::cause);
-    if are_locked {
-        return Err(error.hint(format!("`kup rollback {run} --backup-identity FILE`, the file with the age identity or the private key of SSH that opens them")));
-    }
-    Err(error.hint(format!("`kup backup verify {run}` reads all of them; bring the blob back under its name from a copy of the state directory")))
-}
-
-/// Refuses a way back to a control plane that would not serve for want of a key.
-async fn must_have_keys(
-    (way, state): (&Way, &RunState),
-    blobs: &dyn Blobs,
-    hosts: &BTreeMap<String, Arc<dyn Host>>,
-) -> Result<(), CliError> {
-    let lacking = lacking((&way.plan, state), blobs, hosts).await?;
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    let message = "the control plane from before would not serve: a key that it needs is missing";
-    let error =
-        lacking.into_iter().fold(CliError::unchanged(Exit::Damaged, message), CliError::cause);
-    Err(error.hint("bring it to its place on the node from a backup of your own, then try again"))
-}
-
 fn show(
     global: &Global,
     session: &Session,
@@ -330,52 +244,4 @@ fn show(
     let shown = Shown::of(&way.0, &way.1, times);
     let endpoint = &state.started.cluster.endpoint;
     output::print(global.output, &shown, || way_table(&shown, endpoint))
-}
-
-/// Only the newest run of a cluster goes back: later ones rest on it.
-fn must_be_newest(session: &Session, run: &RunId, seen: &RunState) -> Result<(), CliError> {
-    let summaries = session.index().summaries(&session.store)?;
-    let started = |summary: &&kup_store::RunSummary| {
-        summary.cluster_uid == seen.started.cluster.uid
-            && summary.run != *run
-            && summary.started > seen.started_at
-    };
-    if seen.status == Status::Finished(Outcome::Abandoned) {
-        return Ok(());
-    }
-    for later in summaries.iter().filter(started) {
-        let state = session.read(&later.run).ok().map(|(state, _)| state);
-        if state.as_ref().is_some_and(has_left_nothing) {
-            continue;
-        }
-        let is_abandoned =
-            state.is_some_and(|it| it.status == Status::Finished(Outcome::Abandoned));
-        let message =
-            format!("run {run} is not the newest of its cluster: {} came later", later.run);
-        let hint = match is_abandoned {
-            false => format!("`kup rollback {}` first", later.run),
-            true => format!(
-                "run {} was abandoned, and what it did stays: `kup show {}`. Nothing leads back over it; go forward with `kup start`",
-                later.run, later.run
-            ),
-        };
-        return Err(CliError::unchanged(Exit::Usage, message).hint(hint));
-    }
-    Ok(())
-}
-
-/// Whether a run has left the cluster as it found it: it only took backups, it went back as a whole, or it was given up before it did anything.
-fn has_left_nothing(state: &RunState) -> bool {
-    if takes_backups(&state.started.plan) {
-        return true;
-    }
-    match state.status {
-        Status::Finished(Outcome::RolledBack) => state.left_out().is_empty(),
-        Status::Finished(Outcome::Abandoned) => !state.started.plan.steps().any(|(_, step)| {
-            let looks = ["etcd-snapshot", "prefetch", "upgrade-plan"];
-            !looks.contains(&step.activity.as_str())
-                && state.step(&step.id).is_some_and(StepRecord::had_effects)
-        }),
-        Status::Finished(Outcome::Succeeded) | Status::Running | Status::Paused(_) => false,
-    }
 }
