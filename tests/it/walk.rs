@@ -23,6 +23,7 @@ mod gates;
 mod lost;
 mod others;
 mod repeat;
+mod restore;
 mod snapshot;
 
 const SUCCEEDED: End = End::Rest(Rest::Finished(Outcome::Succeeded));

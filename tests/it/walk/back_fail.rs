@@ -255,3 +255,20 @@ async fn whatever_fails_while_etcd_goes_down_a_minor_the_way_back_comes_to_its_e
     assert!(back.everything_fails(1).await > 60);
     back.every_script_fails().await;
 }
+
+#[tokio::test]
+async fn whatever_fails_while_etcd_is_restored_the_way_back_comes_to_its_end() {
+    let walk = forward(&super::restore::route("sim:1x1@v1.33.3"), 0).await;
+    let asked = super::restore::asked();
+    let mut back = Back::from(&walk, &Shot::of(&walk.site), &asked).await;
+    let is_own = |step: &StepSpec| {
+        step.activity.starts_with("restore-")
+            || step.activity.starts_with("etcd-")
+            || step.activity == "kubelet-stop"
+    };
+    back.steps.retain(is_own);
+    assert!(back.steps.len() > 9, "{:?}", back.steps);
+    assert!(back.everything_fails(1).await > 90);
+    assert!(back.every_script_fails().await.len() > 8);
+    assert!(back.commands_end_half_way(1).await > 9);
+}

@@ -7,6 +7,7 @@ use kup_core::catalog::Catalog;
 use kup_core::clock::Clock;
 use kup_core::event::{Event, GateChecked, GateIgnored, Reach, RunStarted, Verdict};
 use kup_core::guard::Guard;
+use kup_core::id::BlobId;
 use kup_core::plan::GateSpec;
 use kup_steps::cluster::Cluster;
 use kup_steps::host::Host;
@@ -18,11 +19,15 @@ use kup_steps::version::Version;
 use super::site::Route;
 
 /// Plans a run as `kup start` does.
-pub(super) fn started(inventory: &Inventory, route: &Route) -> Result<RunStarted, PlanProblem> {
+pub(super) fn started(
+    inventory: &Inventory,
+    (route, etcdutl): (&Route, Option<BlobId>),
+) -> Result<RunStarted, PlanProblem> {
     let options = Options {
         hops: hops(inventory, route),
         max_unavailable: route.max_unavailable,
         drain: Drain { timeout: route.drain, ..Drain::default() },
+        etcdutl,
         ..Options::default()
     };
     Ok(RunStarted {

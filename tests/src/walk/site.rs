@@ -36,6 +36,8 @@ pub struct Route {
     pub drain: Duration,
     /// Where the journal lies.
     pub paper: Paper,
+    /// The etcdutl that is laid ready: what it says of itself.
+    pub etcdutl: Option<&'static str>,
 }
 
 impl Route {
@@ -45,7 +47,13 @@ impl Route {
         let mut cluster = SimSpec::parse(spec, None).unwrap();
         cluster.seed = Some(1);
         let drain = Duration::from_secs(600);
-        Self { cluster, target, max_unavailable: 2, drain, paper: Paper::Memory }
+        Self { cluster, target, max_unavailable: 2, drain, paper: Paper::Memory, etcdutl: None }
+    }
+
+    /// Returns the same with an etcdutl of this version laid ready, such as `etcdutl version: 3.5.30`.
+    #[must_use]
+    pub fn with_etcdutl(self, said: &'static str) -> Self {
+        Self { etcdutl: Some(said), ..self }
     }
 }
 
@@ -71,7 +79,11 @@ impl Site {
         let world = world.and_then(SimWorld::alone).unwrap();
         let inventory = Arc::new(inventory(&world, route.target, time.clone()).await);
         let shelf = Shelf::new(route.paper, dir.path());
-        let started = started(&inventory, route).unwrap();
+        let etcdutl = match route.etcdutl {
+            Some(said) => Some(shelf.blobs().put(said.as_bytes()).await.unwrap()),
+            None => None,
+        };
+        let started = started(&inventory, (route, etcdutl)).unwrap();
         let mut events = ignored(&inventory, &started, route).await;
         events.insert(0, Event::RunStarted(Box::new(started)));
         let entry = |event| NewEntry { time: time.now(), since_boot: 0, event };
@@ -108,7 +120,7 @@ impl Site {
     /// When there is nothing to plan.
     pub async fn planned_anew(&self, route: &Route) -> Result<Self, PlanProblem> {
         let seen = inventory(&self.world, route.target, self.time.clone()).await;
-        let site = self.anew(started(&seen, route)?);
+        let site = self.anew(started(&seen, (route, None))?);
         Ok(Self { inventory: Arc::new(seen), ..site })
     }
 

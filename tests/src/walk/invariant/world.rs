@@ -86,7 +86,7 @@ impl Eyes {
         for (node, seen) in &survey.nodes {
             self.attempts_are_ours((node, seen), entries, sent)?;
         }
-        self.one_control_plane_at_a_time(survey, now)
+        self.one_control_plane_at_a_time((survey, now), entries)
     }
 
     /// Every attempt has an intent and was sent by a process of this run, none of them too late; and none ever runs twice.
@@ -129,8 +129,8 @@ impl Eyes {
     /// Of control planes at most one is worked on or away because of kup.
     fn one_control_plane_at_a_time(
         &mut self,
-        survey: &Survey,
-        now: Timestamp,
+        (survey, now): (&Survey, Timestamp),
+        entries: &[Entry],
     ) -> Result<(), String> {
         let mut disturbed = Vec::new();
         for (name, node) in survey.nodes.iter().filter(|(_, node)| node.control_plane) {
@@ -147,6 +147,7 @@ impl Eyes {
         }
         match disturbed.as_slice() {
             [] | [_] => Ok(()),
+            _ if stops_everything(entries) => Ok(()),
             [_, _, ..] => Err(format!("control planes away at once: {}", disturbed.join(", "))),
         }
     }
@@ -180,6 +181,14 @@ impl Eyes {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Whether a restore of etcd has begun to stop all control planes, as it must.
+fn stops_everything(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| match &entry.event {
+        Event::AttemptStarted(it) => it.step.as_str().starts_with("rollback.restore-stop"),
+        _ => false,
+    })
 }
 
 fn is_whole(node: &NodeSurvey) -> bool {
