@@ -5,6 +5,7 @@
 //! <state dir>/runs/<run>/journal.torn.<offset> a tail that was set aside
 //! <state dir>/runs/<run>/lock                  held by the process that drives the run
 //! <state dir>/runs/<run>/blobs/<sha256>        bytes that entries name
+//! <state dir>/runs/<run>/blobs/<sha256>.<sha256>.age   such bytes, encrypted
 //! <state dir>/clusters/<uid>.lock              held by the process that changes the cluster
 //! <state dir>/index, index.lock                can be deleted at any time
 //! ```

@@ -255,3 +255,17 @@ fn a_saved_plan_says_how_backups_are_kept() {
     home.must("start --plan plan -y");
     assert_eq!(leak(&home), None);
 }
+
+#[test]
+fn an_encrypted_snapshot_of_etcd_is_restored_with_its_key_only() {
+    let home = Home::new();
+    fs::write(home.path("anna.key"), ANNA).unwrap();
+    fs::write(home.path("etcdutl"), "#!/bin/sh\necho etcdutl version: 3.5.30\n").unwrap();
+    let start = "start v1.34.9 --cluster sim:1x0@v1.33.13 --sim-dir lab --etcdutl etcdutl -y";
+    home.must(&format!("{start} --backup-recipient {OF_ANNA}"));
+    let run = home.runs().remove(0);
+    let words = format!("rollback {run} --restore-etcd --dry-run");
+    let ran = refused(&home, &run, &words);
+    assert!(ran.stderr.contains("backups that are encrypted"), "{}", ran.stderr);
+    assert!(home.must(&format!("{words} --backup-identity anna.key")).contains("R3"));
+}

@@ -43,6 +43,7 @@ pub(crate) async fn check(host: &dyn Host, specimens: &Specimens) {
     output_is_bounded(host, &run, specimens).await;
     arguments::arguments_arrive_unchanged(host, &run, specimens).await;
     copies::are_kept_once(host, &run, specimens).await;
+    copies::of_its_own_files_are_made_there(host, &run).await;
     copies::are_proven_and_forgotten(host, &other).await;
     dial::connections_are_carried(host, specimens).await;
     a_run_that_is_over_gives_way(host, &run, &other, specimens).await;

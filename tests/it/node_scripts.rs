@@ -23,6 +23,7 @@ const KUBEADM: &str = "#!/bin/sh\necho \"kubeadm $* with $(ls \"$ROOT/etc/kubern
 /// A key and a certificate belong together when they say the same.
 const OPENSSL: &str = "#!/bin/sh\nwhile [ \"$1\" != -in ]; do shift; done\ncat \"$2\"\n";
 
+mod keep_files;
 mod phase;
 mod put_back;
 mod swap_back;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kup_core::id::BlobId;
-use kup_core::journal::{BlobError, Blobs};
+use kup_core::journal::{BlobError, Blobs, Whole};
 use kup_core::plan::{Plan, StepSpec};
 use kup_core::state::RunState;
 
@@ -42,7 +42,7 @@ pub async fn unsound(
     for (stage, step) in plan.steps() {
         for need in needs(&stage.target, step, state) {
             if !has_copy(&need, hosts).await?
-                && let Err(error) = blobs.verify(&need.blob).await
+                && let Err(error) = readable(blobs, &need.blob).await
             {
                 let place =
                     need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
@@ -52,6 +52,14 @@ pub async fn unsound(
         }
     }
     Ok(unsound)
+}
+
+/// Reads a blob to its end. That an encrypted one is as it was written is not enough: the rollback wants its bytes.
+async fn readable(blobs: &dyn Blobs, blob: &BlobId) -> Result<(), BlobError> {
+    match blobs.verify(blob).await? {
+        Whole::Read(_) => Ok(()),
+        Whole::Sealed(_) => blobs.open(blob).await.map(drop),
+    }
 }
 
 async fn has_copy(need: &Need, hosts: &BTreeMap<String, Arc<dyn Host>>) -> Result<bool, HostError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 
+use kup_core::guard::Guard;
 use kup_core::id::BlobId;
 use kup_core::journal::Blobs;
 use kup_core::plan::{Plan, StepSpec};
@@ -41,6 +42,8 @@ pub async fn lacking(
         let Some(((place, blob), host)) = kept else { continue };
         let bytes = match blobs.get(blob).await {
             Ok(bytes) => Some(bytes),
+            // What is to stay on its node is not looked into from here.
+            Err(_) if state.guard == Guard::OnNodes => None,
             Err(_) => copy_on(host.as_ref(), place).await?,
         };
         let wanted = bytes.map(|bytes| Image::read(&bytes).unkept()).unwrap_or_default();

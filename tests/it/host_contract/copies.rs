@@ -31,3 +31,15 @@ pub(super) async fn are_kept_once(host: &dyn Host, run: &RunId, specimens: &Spec
     let printed = host.ask(&print(path)).await.unwrap();
     assert!(printed.stdout == bytes, "the first bytes stay");
 }
+
+pub(super) async fn of_its_own_files_are_made_there(host: &dyn Host, run: &RunId) {
+    let files = |path: &str| [path.to_owned(), "/no/such/file".to_owned()];
+    let kept = host.keep_files(run, "own.tar", &files("/etc/kubernetes")).await.unwrap();
+    assert_eq!(kept.path, format!("/var/lib/kup/backups/{run}/own.tar"));
+    let copies = Copies::read(host, std::slice::from_ref(&kept.path)).await.unwrap().0;
+    assert_eq!(copies.get(&kept.path), Some(&kept.sha256));
+    assert!(kept.length > 0);
+    let again = host.keep_files(run, "own.tar", &files("/etc/hosts")).await.unwrap();
+    assert_eq!(again, kept, "the first copy stays");
+    assert!(host.keep_files(run, "../own", &files("/etc")).await.is_err());
+}
