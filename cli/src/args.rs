@@ -167,7 +167,7 @@ pub(crate) struct Rollback {
     pub(crate) yes_lose_data_since: Option<String>,
     /// EXPERIMENTAL, tried in kup's simulated cluster only: where the run took etcd from 3.5 to 3.6 or from 3.6 to 3.7, take it down again while
     /// it runs, by its own downgrade, before anything else goes back; no write is lost
-    #[arg(long, conflicts_with_all = ["node", "to"])]
+    #[arg(long, conflicts_with_all = ["node", "to", "restore_etcd"])]
     pub(crate) experimental_etcd_downgrade: bool,
     /// Write over what somebody else has changed since the run left it
     #[arg(long)]

@@ -70,11 +70,17 @@ async fn a_simulated_etcd_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn a_control_plane_without_an_api_server_does_not_say_where_etcd_is() {
+async fn a_control_plane_whose_manifests_are_gone_does_not_say_where_etcd_is() {
     let rig = Rig::new("sim:1x0@v1.35.6").await;
-    let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
-    rig.world.foreign_file("cp1", manifest, None).unwrap();
+    let take = |component: &str| {
+        let manifest = format!("/etc/kubernetes/manifests/{component}.yaml");
+        rig.world.foreign_file("cp1", &manifest, None).unwrap();
+    };
     let (etcd, host) = (rig.world.etcd(), rig.host("cp1"));
+    take("kube-apiserver");
+    // kubeadm's own files tell, while etcd is there.
+    assert!(etcd.reach(&*host).await.is_ok());
+    take("etcd");
     let refused = etcd.reach(&*host).await.map(|_| ());
     assert!(matches!(refused, Err(EtcdError::Unknown { .. })), "{refused:?}");
 }

@@ -26,6 +26,7 @@ const OPENSSL: &str = "#!/bin/sh\nwhile [ \"$1\" != -in ]; do shift; done\ncat \
 mod keep_files;
 mod phase;
 mod put_back;
+mod restore;
 mod swap_back;
 mod tidy;
 

@@ -85,8 +85,8 @@ fn what_was_written_since_the_snapshot_is_gone_and_all_else_as_before() {
     assert_eq!(home.picture(&run), newborn(SPEC));
     let snapshots = home.must(&format!("backup list {run}"));
     assert!(snapshots.contains("rollback.etcd-snapshot-now.cp1"), "{snapshots}");
-    let again = home.must(&format!("rollback {run} --restore-etcd"));
-    assert!(again.contains("was rolled back already"), "{again}");
+    let again = home.run(&format!("rollback {run} --restore-etcd"));
+    assert!(again.stderr.contains("was rolled back already"), "{}", again.stderr);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_run_without_a_snapshot_or_without_an_etcdutl_is_refused() {
 fn an_etcdutl_of_another_minor_stops_the_run_before_anything_is_changed() {
     let (home, program) = home("3.6");
     let stopped = home.run(&format!("{START} --etcdutl {}", program.display()));
-    assert_eq!(stopped.code, Some(6), "{}", stopped.stderr);
+    assert_eq!(stopped.code, Some(5), "{}", stopped.stderr);
     assert!(stopped.stderr.contains("says of itself: 3.6.30"), "{}", stopped.stderr);
     let run = home.runs().remove(0);
     assert_eq!(home.picture(&run), newborn(SPEC));

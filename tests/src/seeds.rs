@@ -255,7 +255,7 @@ impl Teller {
 
     fn no_way_back(&mut self, why: &str) -> Then {
         self.chaos.mend();
-        let is_known = ["changed nothing", "does not take etcd back"];
+        let is_known = ["changed nothing", "does not read what a newer one has written"];
         if matches!(self.site.state().status, Status::Finished(_)) && why.contains("etcd") {
             return Then::End("succeeded");
         }

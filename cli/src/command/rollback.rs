@@ -100,11 +100,15 @@ fn extent(args: &Rollback, run: &RunId, state: &RunState) -> Result<Extent, CliE
 }
 
 fn etcd_back(args: &Rollback, run: &RunId, state: &RunState) -> Result<EtcdBack, CliError> {
-    match (args.restore_etcd, state.phase) {
+    let asked = match (args.restore_etcd, args.experimental_etcd_downgrade) {
+        (true, _) => EtcdBack::Restored,
+        (false, true) => EtcdBack::Downgraded,
+        (false, false) => EtcdBack::Stays,
+    };
+    match state.phase {
         // The plan of a rollback that is under way says it already.
-        (true, Phase::Rollback) => Err(under_way(run)),
-        (true, Phase::Forward) => Ok(EtcdBack::Restored),
-        (false, _) => Ok(EtcdBack::Stays),
+        Phase::Rollback if asked != EtcdBack::Stays => Err(under_way(run)),
+        Phase::Rollback | Phase::Forward => Ok(asked),
     }
 }
 

@@ -1,5 +1,6 @@
-# forget: removes the copies that kup keeps of runs that need them no more: /var/lib/kup/backups/RUN, and nothing else. What is not there is
-# left out; where it is broken off, it can be done again. Args: runs
+# forget: removes the copies that kup keeps of runs that need them no more: /var/lib/kup/backups/RUN; and what a restore of etcd has left: new data
+# that never came into use, and its notes. Old data of etcd stay. What is not there is left out; where it is broken off, it can be done again.
+# Args: runs
 # Prints one `key=value` a line:
 #   freed:<run>=<KiB>     (each that was there)
 set -eu
@@ -25,6 +26,13 @@ for run; do
     [ -d "$folder" ] || continue
     kib=$(du -sk "$folder" | cut -f 1)
     rm -rf "$folder"
+    restore=/var/lib/kup/restore/$run
+    aside=$(cat "$restore/aside" 2>/dev/null || true)
+    case $aside in
+        */*"kup-$run") rm -rf "$aside/new" && { rmdir "$aside" 2>/dev/null || true; } ;;
+        *) ;;
+    esac
+    rm -rf "$restore"
     printf 'freed:%s=%s\n' "$run" "$kib"
 done
 if [ -d "$backups" ]; then sync "$backups"; fi

@@ -11,7 +11,7 @@ const USUAL: On = On::USUAL;
 const PATCHED: On = On { cluster: "sim:3x2@v1.33.13", hops: &["v1.34.9"] };
 
 /// All of them.
-pub const ALL: [Breakage; 9] = [
+pub const ALL: [Breakage; 10] = [
     broken(
         ("K105", "a member of etcd is away", USUAL),
         |seen| member(seen, 1).status = Err("connection refused".to_owned()),
@@ -79,6 +79,12 @@ pub const ALL: [Breakage; 9] = [
         },
         (Answer::Blocks, "the upgrade to v1.34.9 is under way already"),
         Mended::Once("each member has been patched, one at a time"),
+    ),
+    broken(
+        ("K137", "etcd will change its minor, and nothing could restore its snapshot", PATCHED),
+        |_| (),
+        (Answer::Warns, "no etcdutl is laid ready"),
+        Mended::With("--etcdutl FILE", ("etcdutl", "yes")),
     ),
 ];
 

@@ -25,7 +25,9 @@ stop_now() {
     for container in $(running "$1"); do
         if command -v crictl >/dev/null 2>&1; then
             endpoint=$(socket)
-            crictl ${endpoint:+--runtime-endpoint "$endpoint"} stop "$container" >/dev/null || true
+            # Gently where crictl knows how; etcd and API servers survive the other way too.
+            crictl ${endpoint:+--runtime-endpoint "$endpoint"} stop --timeout 30 "$container" >/dev/null 2>&1 ||
+                crictl ${endpoint:+--runtime-endpoint "$endpoint"} stop "$container" >/dev/null || true
         else
             kill "$container" || true
         fi

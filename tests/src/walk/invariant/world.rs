@@ -186,7 +186,9 @@ impl Eyes {
 /// Whether a restore of etcd has begun to stop all control planes, as it must.
 fn stops_everything(entries: &[Entry]) -> bool {
     entries.iter().any(|entry| match &entry.event {
-        Event::AttemptStarted(it) => it.step.as_str().starts_with("rollback.restore-stop"),
+        Event::AttemptStarted(it) => ["rollback.kubelet-stop", "rollback.restore-stop"]
+            .iter()
+            .any(|start| it.step.as_str().starts_with(start)),
         _ => false,
     })
 }
