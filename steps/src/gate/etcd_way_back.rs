@@ -3,6 +3,7 @@
 use kup_core::event::Verdict;
 
 use super::{About, Overruling, Question};
+use crate::etcd::downgrade::Minor;
 use crate::planner::etcd_minor;
 use crate::release;
 
@@ -21,7 +22,8 @@ pub(super) fn check(question: &Question<'_>) -> Verdict {
     };
     let changes = question.hops.iter().find_map(|hop| {
         let etcd = &release::images(*hop)?.etcd;
-        (!etcd.starts_with(&format!("{minor}."))).then(|| (*hop, etcd.clone()))
+        // kubeadm never takes etcd to an older version.
+        (Minor::of(etcd) > Minor::of(&minor)).then(|| (*hop, etcd.clone()))
     });
     let staged = question.params.get("etcdutl").is_some_and(|it| it == "yes");
     match (changes, staged) {
@@ -56,5 +58,10 @@ mod tests {
         staged.insert("etcdutl".to_owned(), "yes".to_owned());
         passes(ask_with(check, &inventory, &staged));
         passes(ask(check, &healthy(3, 2, "v1.35.6"), &["v1.36.2"]));
+        let mut newer = healthy(3, 2, "v1.33.13");
+        for member in &mut newer.etcd.as_mut().unwrap().members {
+            member.status.as_mut().unwrap().version = "3.7.1".to_owned();
+        }
+        passes(ask(check, &newer, &["v1.34.9"]));
     }
 }

@@ -27,3 +27,13 @@ write_during() {
   while kup_runs && ! is_completed kubelet-restart.cp1; do sleep .3; done
   write_map during || true
 }
+
+api_answers() { kubectl get --raw /readyz >/dev/null 2>&1; }
+
+stop_api_servers() {
+  local node
+  for node in $(control_planes); do on "$node" mv "/etc/kubernetes/manifests/kube-apiserver.yaml" /root/; done
+  wait_for 120 eval '! api_answers'
+}
+
+n_events() { events | wc -l; }

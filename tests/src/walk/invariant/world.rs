@@ -185,12 +185,12 @@ impl Eyes {
 
 /// Whether a restore of etcd has begun to stop all control planes, as it must.
 fn stops_everything(entries: &[Entry]) -> bool {
-    entries.iter().any(|entry| match &entry.event {
-        Event::AttemptStarted(it) => ["rollback.kubelet-stop", "rollback.restore-stop"]
-            .iter()
-            .any(|start| it.step.as_str().starts_with(start)),
-        _ => false,
-    })
+    let stops = |step: &str| {
+        step.starts_with("rollback.kubelet-stop") || step.starts_with("rollback.restore-stop")
+    };
+    entries
+        .iter()
+        .any(|entry| matches!(&entry.event, Event::AttemptStarted(it) if stops(it.step.as_str())))
 }
 
 fn is_whole(node: &NodeSurvey) -> bool {
