@@ -13,15 +13,14 @@ use super::{Present, RollbackProblem, control_plane_steps, is_newer, wave};
 use crate::activity::pre_image_in;
 use crate::etcd::record::Record;
 use crate::planner::{step, step_id};
+use found::{etcdutl_of, minor_of, snapshot_of};
+
+mod found;
 
 /// What has to do with the API; etcd itself stops after them and starts before them.
 const WITHOUT_ETCD: &str = "kube-apiserver,kube-controller-manager,kube-scheduler";
 /// Nothing is drained, so that many nodes may go back at once.
 const AT_ONCE: u32 = 8;
-
-mod found;
-
-use found::{etcdutl_of, minor_of, snapshot_of};
 
 /// The steps that replace static pods.
 const OF_STATIC_PODS: [&str; 4] =
