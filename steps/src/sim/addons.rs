@@ -39,11 +39,12 @@ pub(super) fn kube_proxy(reach: &mut Reach<'_>, version: &Version) -> Then {
 
 fn waiting_for(reach: &Reach<'_>, version: &Version) -> Option<Vec<String>> {
     let image = release::image("kube-apiserver", version);
-    let has_image = |mirror: &super::api::Mirror| mirror.image == image;
+    // Only pods that there are count (kubeadm: phases/upgrade/postupgrade.go, unupgradedControlPlaneInstances).
+    let has_other = |mirror: &super::api::Mirror| mirror.image != image;
     let waiting = reach
         .api
         .control_planes()
-        .filter(|(_, node)| !node.status.mirrors.get("kube-apiserver").is_some_and(has_image));
+        .filter(|(_, node)| node.status.mirrors.get("kube-apiserver").is_some_and(has_other));
     let waiting: Vec<String> = waiting.map(|(name, _)| name.clone()).collect();
     (version.minor >= WAITS_SINCE && !waiting.is_empty()).then_some(waiting)
 }
