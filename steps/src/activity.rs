@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kup_core::activity::{Activity, ActivityError, Output, StepContext};
+use kup_core::activity::{Activity, ActivityError, Output, Proof, StepContext};
 use kup_core::catalog::Catalog;
 use kup_core::event::{ErrorClass, Found, StepPrepared};
 use kup_core::id::BlobId;
@@ -130,6 +130,16 @@ fn must_be_before(found: Found) -> Result<(), ActivityError> {
         Found::Between { what, .. } | Found::After { what } | Found::Foreign { what } => {
             let why = format!("the files are not those from before: {what}");
             Err(ActivityError::permanent(why))
+        }
+    }
+}
+
+/// A step is proven when a look finds its effect.
+fn must_be_after(cx: &StepContext, found: Found) -> Result<Proof, ActivityError> {
+    match found {
+        Found::After { what } => Ok(Proof::from(what)),
+        Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
+            Err(ActivityError::transient(format!("on {}: {what}", cx.target)))
         }
     }
 }

@@ -22,6 +22,15 @@ mod protocol;
 pub mod shell;
 pub mod ssh;
 
+/// Where a node keeps what kup gives it; `node/keep.sh` and `node/forget.sh` know it too.
+pub(crate) const BACKUPS: &str = "/var/lib/kup/backups";
+
+/// Returns the place at which [`Host::keep`] keeps something of a run.
+#[must_use]
+pub(crate) fn kept_at(run: &RunId, name: &str) -> String {
+    format!("{BACKUPS}/{run}/{name}")
+}
+
 /// What a script that only asks has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {

@@ -9,6 +9,7 @@ pub mod activity;
 pub mod attempt;
 pub mod cluster;
 pub mod difference;
+mod digest;
 pub mod drain;
 pub mod etcd;
 pub mod facts;

@@ -104,7 +104,7 @@ pub fn rollback(
         EtcdBack::Stays => same_etcd(state, present)?,
         EtcdBack::Downgraded => down = Some(Down::check(state, present, extent)?),
         EtcdBack::Restored => restore = Some(Restore::of(state)?),
-    };
+    }
     extent.check(state, present)?;
     let mut back = Back::new(state, present.silent.is_some() || restore.is_some());
     let mut waves = Vec::new();

@@ -9,9 +9,9 @@ use kup_core::activity::{ActivityError, StepContext};
 use kup_core::event::Backup;
 use kup_core::id::BlobId;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::cluster::{Cluster, ClusterError, ObjectName};
+use crate::digest::sha256;
 use crate::world::cluster_error;
 
 /// By this name the backup is known.
@@ -88,8 +88,7 @@ fn digest(object: &Value) -> String {
     };
     let (init, containers) = (of("initContainers"), of("containers"));
     let seen = json!([object.get("data"), object.get("binaryData"), init, containers]);
-    let hash = Sha256::digest(seen.to_string());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(seen.to_string().as_bytes())
 }
 
 /// A kept object that is not as it was, and the object as it is now.

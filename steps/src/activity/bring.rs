@@ -3,10 +3,10 @@
 use kup_core::activity::{ActivityError, StepContext};
 use kup_core::id::BlobId;
 use kup_core::journal::BlobError;
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256;
 use crate::facts::Copies;
-use crate::host::Host;
+use crate::host::{Host, kept_at};
 use crate::world::host_error;
 
 /// The length of a part.
@@ -48,8 +48,8 @@ async fn keep(
     bytes: &[u8],
 ) -> Result<String, ActivityError> {
     let name = format!("{}.{number:05}", blob.as_str());
-    let place = format!("/var/lib/kup/backups/{}/{name}", cx.run);
-    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let place = kept_at(&cx.run, &name);
+    let hash = sha256(bytes);
     let found =
         Copies::read(host, std::slice::from_ref(&place)).await.map_err(|e| host_error(&e))?;
     match found.0.get(&place) {

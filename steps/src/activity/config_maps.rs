@@ -8,6 +8,7 @@ use kup_core::id::BlobId;
 use sha2::{Digest, Sha256};
 
 use crate::cluster::{Cluster, ConfigMap};
+use crate::digest::hex;
 use crate::world::cluster_error;
 
 /// By this name the backup is found again.
@@ -66,7 +67,7 @@ pub(crate) fn digest(data: &BTreeMap<String, String>) -> String {
         hash.update(value.len().to_le_bytes());
         hash.update(value);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 /// A kept ConfigMap that is not as it was, and the object as it is now.

@@ -14,6 +14,7 @@ use kup_core::id::BlobId;
 use kup_core::journal::{BlobError, Whole};
 
 use crate::facts::reply::Lines;
+use crate::host::kept_at;
 use crate::script::{self, Script};
 use crate::world::{World, host_error};
 
@@ -34,7 +35,7 @@ impl Etcdutl {
     /// Asks for the hash and the version of the copy; both are empty where there is none.
     async fn ask(&self, cx: &StepContext) -> Result<(String, String), ActivityError> {
         let host = self.0.host(&cx.target).await?;
-        let place = format!("/var/lib/kup/backups/{}/{NAME}", cx.run);
+        let place = kept_at(&cx.run, NAME);
         let lines = Lines::ask(host, &Script::new(script::ETCDUTL, [place])).await;
         let lines = lines.map_err(|e| host_error(&e))?;
         let value = |key| lines.get(key).map(str::to_owned).map_err(|e| host_error(&e));

@@ -61,12 +61,7 @@ impl Activity for KubeletStop {
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        match self.observe(cx).await? {
-            Found::After { what } => Ok(Proof::from(what)),
-            Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
-                Err(ActivityError::transient(format!("on {}: {what}", cx.target)))
-            }
-        }
+        super::must_be_after(cx, self.observe(cx).await?)
     }
 
     async fn undo(&self, _: &StepContext) -> Result<Output, ActivityError> {

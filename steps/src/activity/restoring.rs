@@ -17,7 +17,7 @@ use kup_core::id::BlobId;
 use super::{bring, pre_image};
 use crate::attempt;
 use crate::facts::RestoreState;
-use crate::host::Host;
+use crate::host::{Host, kept_at};
 use crate::script::{RESTORE_PREPARE, RESTORE_START, RESTORE_STOP, RESTORE_SWAP, Script};
 use crate::world::{World, host_error};
 
@@ -92,7 +92,7 @@ impl Restoring {
 /// Brings everything that the preparation needs, and returns its arguments.
 async fn prepare(cx: &StepContext, host: &dyn Host) -> Result<Vec<String>, ActivityError> {
     let (snapshot, etcdutl) = (blob(cx, "snapshot")?, blob(cx, "etcdutl")?);
-    let place = format!("/var/lib/kup/backups/{}/{}", cx.run, super::etcdutl::NAME);
+    let place = kept_at(&cx.run, super::etcdutl::NAME);
     let program = pre_image::whole(cx, host, (&place, &etcdutl)).await?;
     let parts = bring::bring(cx, host, &snapshot).await?;
     let mut args = vec![
@@ -195,12 +195,7 @@ impl Activity for Restoring {
     }
 
     async fn verify(&self, cx: &StepContext) -> Result<Proof, ActivityError> {
-        match self.observe(cx).await? {
-            Found::After { what } => Ok(Proof::from(what)),
-            Found::Before { what } | Found::Between { what, .. } | Found::Foreign { what } => {
-                Err(ActivityError::transient(format!("on {}: {what}", cx.target)))
-            }
-        }
+        super::must_be_after(cx, self.observe(cx).await?)
     }
 
     async fn undo(&self, _: &StepContext) -> Result<Output, ActivityError> {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kup_core::activity::AttemptName;
 use kup_core::id::RunId;
-use sha2::{Digest, Sha256};
 
 use super::protocol::{self, Named};
 use super::{Address, AttemptStatus, Host, HostError, KeptFiles, Order, Owner, Reply, Stream};
+use crate::digest::sha256;
 use crate::script::{KEEP_FILES, Script};
 
 /// How long a script that only asks may take; `kubeadm upgrade plan` starts a job in the cluster.
@@ -122,7 +122,7 @@ impl<S: Shell> Host for ShellHost<S> {
     }
 
     async fn keep(&self, run: &RunId, name: &str, bytes: &[u8]) -> Result<String, HostError> {
-        let args = vec![run.to_string(), name.to_owned(), hex(&Sha256::digest(bytes))];
+        let args = vec![run.to_string(), name.to_owned(), sha256(bytes)];
         let reply = self.say(protocol::KEEP, &args, bytes, KEEP_LIMIT).await?;
         if reply.status == 0 {
             return Ok(protocol::line(&reply));
@@ -170,8 +170,4 @@ impl<S: Shell> Host for ShellHost<S> {
 
 fn settle_claim(node: &str, reply: &Reply) -> Result<(), HostError> {
     if reply.status == 0 { Ok(()) } else { Err(protocol::failed(node, protocol::CLAIM, reply)) }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

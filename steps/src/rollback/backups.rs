@@ -1,6 +1,6 @@
 //! Whether the backups that a rollback rests on are whole, looked at before anything is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kup_core::id::BlobId;
@@ -18,6 +18,14 @@ struct Need {
     blob: BlobId,
     /// The node and the place of its copy there.
     copy: Option<(String, String)>,
+}
+
+impl Need {
+    fn unmet(self, error: &BlobError) -> Unsound {
+        let place = self.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
+        let why = format!("{}: {error}{}", self.step, place.unwrap_or_default());
+        Unsound { why, is_locked: matches!(error, BlobError::Locked { .. }) }
+    }
 }
 
 /// A backup that cannot be used, with a reason.
@@ -38,16 +46,16 @@ pub async fn unsound(
     blobs: &dyn Blobs,
     hosts: &BTreeMap<String, Arc<dyn Host>>,
 ) -> Result<Vec<Unsound>, HostError> {
-    let mut unsound = Vec::new();
+    let (mut unsound, mut good) = (Vec::new(), BTreeSet::new());
     for (stage, step) in plan.steps() {
         for need in needs(&stage.target, step, state) {
-            if !has_copy(&need, hosts).await?
-                && let Err(error) = readable(blobs, &need.blob).await
-            {
-                let place =
-                    need.copy.map(|(node, place)| format!(", nor whole at {place} on {node}"));
-                let why = format!("{}: {error}{}", need.step, place.unwrap_or_default());
-                unsound.push(Unsound { why, is_locked: matches!(error, BlobError::Locked { .. }) });
+            // A snapshot of etcd is large, and every member needs it.
+            if good.contains(&need.blob) || has_copy(&need, hosts).await? {
+                continue;
+            }
+            match readable(blobs, &need.blob).await {
+                Ok(()) => drop(good.insert(need.blob)),
+                Err(error) => unsound.push(need.unmet(&error)),
             }
         }
     }

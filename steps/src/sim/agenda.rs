@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use kup_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::spec::Remembered;
 
@@ -131,7 +130,7 @@ impl Agenda {
 
 /// Returns the SHA-256 of a text in hexadecimal.
 pub(super) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::digest::sha256(text.as_bytes())
 }
 
 /// Returns a UUID made of a text.

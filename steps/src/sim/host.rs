@@ -8,10 +8,11 @@ use kup_core::activity::AttemptName;
 use kup_core::id::RunId;
 
 use super::access::Access;
-use super::leftovers::{self, BACKUPS};
+use super::leftovers;
 use super::{Shared, SimError, asks, attempt, files, restore, tidy};
+use crate::digest::sha256;
 use crate::host::{
-    Address, AttemptStatus, Host, HostError, KeptFiles, Order, Owner, Reply, Stream,
+    Address, AttemptStatus, Host, HostError, KeptFiles, Order, Owner, Reply, Stream, kept_at,
 };
 use crate::script::{self, Script};
 
@@ -122,7 +123,7 @@ impl Host for SimHost {
             let what = format!("`{name}` is no name for a file that is kept");
             return Err(HostError::Unreadable { node: self.node.clone(), script: "keep", what });
         }
-        let path = format!("{BACKUPS}/{run}/{name}");
+        let path = kept_at(run, name);
         self.reach(|world| {
             files::keep(&world.dir, &self.node, &path, bytes)
                 .map_err(|e| SimError::io("write", world.dir.join(&self.node), e))
@@ -143,7 +144,7 @@ impl Host for SimHost {
             let place = files::kept_path(&world.dir, &self.node, &path);
             std::fs::read(&place).map_err(|e| SimError::io("read", place, e))
         })?;
-        Ok(KeptFiles { path, sha256: leftovers::sha256(&kept), length: kept.len() as u64 })
+        Ok(KeptFiles { path, sha256: sha256(&kept), length: kept.len() as u64 })
     }
 
     async fn tidy(&self, script: &Script) -> Result<Reply, HostError> {

@@ -3,15 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::machine::{AttemptState, Machine, OwnerRecord};
 use super::{asks, files};
+use crate::digest::sha256;
+pub(super) use crate::host::BACKUPS;
 use crate::host::Reply;
 use crate::script::{self, Script};
-
-/// Where a machine keeps what kup gives it.
-pub(super) const BACKUPS: &str = "/var/lib/kup/backups";
 
 /// Returns the lines. `dir` is the world's folder.
 pub(super) fn text(machine: &Machine, dir: &Path) -> String {
@@ -41,15 +38,10 @@ pub(super) fn hashes(dir: &Path, node: &str, paths: &[String]) -> String {
     let mut text = String::new();
     for path in paths {
         if let Ok(bytes) = std::fs::read(files::kept_path(dir, node, path)) {
-            writeln!(text, "sha256:{path}={}", hex(&Sha256::digest(&bytes))).ok();
+            writeln!(text, "sha256:{path}={}", sha256(&bytes)).ok();
         }
     }
     text
-}
-
-/// Returns the SHA-256 of bytes in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
 }
 
 /// Whether somebody wants to read copies that a machine keeps.
@@ -70,10 +62,6 @@ pub(super) fn read(dir: &Path, node: &str, paths: &[String]) -> Reply {
         Ok(stdout) => Reply { status: 0, stdout, stderr: String::new() },
         Err(error) => asks::failed(1, error.to_string()),
     }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the name of an attempt's unit: `kup-RUN-STEP-N`.

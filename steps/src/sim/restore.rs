@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::act::{Act, Reach, Then};
 use super::agenda::sha256;
@@ -15,6 +14,7 @@ use super::etcd_storage;
 use super::files::{self, FileAct, kept_path, put, read, unreadable};
 use super::machine::{Machine, StoredFile, manifest_path};
 use super::told::{Lines, yes_no};
+use crate::digest;
 
 /// How often a script looks for a container to come or to go.
 const LOOKS: u32 = 100;
@@ -110,7 +110,7 @@ fn make(machine: &Machine, reach: &mut Reach<'_>, run: &str, args: &[String]) ->
     }
     let program = fs::read(kept_path(reach.dir, &machine.name, &value("etcdutl")));
     let program = program.unwrap_or_default();
-    if hex(&program) != value("etcdutl-sha256") {
+    if digest::sha256(&program) != value("etcdutl-sha256") {
         reach.say("kup: it is not the etcdutl that was staged");
         return Then::Exit(66);
     }
@@ -123,15 +123,11 @@ fn make(machine: &Machine, reach: &mut Reach<'_>, run: &str, args: &[String]) ->
     let bytes = parts.collect::<Result<Vec<_>, _>>().unwrap_or_default().concat();
     let image = bytes.len().checked_sub(HASH).and_then(|end| bytes.get(..end));
     let text = image.map(|it| String::from_utf8_lossy(it).trim_end_matches('\0').to_owned());
-    let Some(text) = text.filter(|_| hex(&bytes) == wanted) else {
+    let Some(text) = text.filter(|_| digest::sha256(&bytes) == wanted) else {
         reach.say("kup: the parts are not the snapshot that was meant");
         return Then::Exit(66);
     };
     Then::First(vec![write(&new_data(run), &text), write(&note(run, "prepared"), &wanted)])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn take_away(machine: &Machine, run: &str, component: &str) -> Then {
@@ -245,7 +241,7 @@ pub(super) fn etcdutl(dir: &Path, node: &str, args: &[String]) -> String {
     let mut lines = Lines::default();
     match fs::read(files::kept_path(dir, node, place)) {
         Ok(bytes) => {
-            lines.add("sha256", hex(&bytes));
+            lines.add("sha256", digest::sha256(&bytes));
             lines.add("version", version(&bytes));
         }
         Err(_) => {

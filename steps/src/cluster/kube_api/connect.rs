@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::KubeApi;
@@ -200,8 +199,7 @@ fn fingerprint(config: &Config) -> String {
     }
     authorities.sort();
     authorities.dedup();
-    let digest = Sha256::digest(authorities.concat());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::digest::sha256(&authorities.concat())
 }
 
 /// Says what kind of credentials these are and what commonly ails them.
